@@ -1,0 +1,41 @@
+import { Command, Option } from 'commander';
+import { type Config } from '@/infra/config/config';
+import { startServer } from '@/main';
+import { ALL_ROLES, type Role } from '@/roles/app.module';
+import { UsageError } from './usage-error';
+
+/** A stop that takes longer than this is cut off; what is not done is in the database and goes on at the next start. */
+const STOP_DEADLINE_MS = 30_000;
+
+/** `posthorn serve`. */
+export function serveCommand(config: () => Config): Command {
+  return new Command('serve')
+    .description('start the server; Ctrl-C or SIGTERM drains and stops it')
+    .addOption(new Option('--role <role>', 'what this process does').choices(['all', ...ALL_ROLES]).default('all'))
+    .action(async ({ role }: { role: Role | 'all' }) => {
+      if (role !== 'all') {
+        throw new UsageError(
+          `--role ${role} needs REDIS_URL: without Redis the roles have no queue between them. Run --role all.`,
+        );
+      }
+      const server = await startServer(config());
+      await stopOnSignal(() => server.stop());
+    });
+}
+
+/** Resolves when the server has stopped after SIGTERM or SIGINT. */
+function stopOnSignal(stop: () => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isStopping = false;
+    const onSignal = (): void => {
+      if (isStopping) {
+        return;
+      }
+      isStopping = true;
+      setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
+      stop().then(resolve, reject);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

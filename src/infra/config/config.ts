@@ -1,0 +1,61 @@
+import { SETTINGS } from './settings';
+import { type Setting } from './setting';
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+
+type ConfigValues = { readonly [K in keyof typeof SETTINGS]: ValueOf<(typeof SETTINGS)[K]> };
+
+/** All settings, read and checked once before anything starts. Inject it; nothing else reads the environment. */
+export class Config extends (class {} as unknown as new () => ConfigValues) {}
+
+/** A setting is wrong; the message names its variable, and never shows a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Variables that belong to a mode which this version does not have yet are refused rather than ignored. */
+const REFUSED: Record<string, string> = {
+  REDIS_URL: 'distributed mode is not part of this version; unset it to run in one process',
+};
+
+/** Reads the settings from variables such as `process.env`; an empty variable counts as unset. Throws `ConfigError`. */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    try {
+      values[name] = readSetting(setting, env[setting.env]);
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  for (const [name, reason] of Object.entries(REFUSED)) {
+    if (env[name]) {
+      problems.push(`${name}: ${reason}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new ConfigError(problems.join('\n'));
+  }
+  return Object.assign(new Config(), values);
+}
+
+/** A copy with some values replaced, checked by the compiler only. */
+export function withConfig(config: Config, changes: Partial<ConfigValues>): Config {
+  return Object.assign(new Config(), config, changes);
+}
+
+function readSetting(setting: Setting<unknown>, text: string | undefined): unknown {
+  // RETRY_SCHEDULE= means "no retries": for lists, empty is a value of its own.
+  if (text === undefined || (text === '' && !Array.isArray(setting.defaultValue))) {
+    return setting.defaultValue;
+  }
+  try {
+    return setting.parse(text);
+  } catch (error) {
+    const shown = setting.isSecret ? '' : `, got "${text}"`;
+    throw new ConfigError(`${setting.env}: ${error instanceof Error ? error.message : String(error)}${shown}`, {
+      cause: error,
+    });
+  }
+}

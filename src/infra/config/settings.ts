@@ -1,0 +1,197 @@
+import { DEFAULT_RETRY_SCHEDULE_SECONDS } from '@libs/retry-schedule/retry-schedule';
+import { choice, flag, integer, list, type Setting, text } from './setting';
+
+const LISTEN_PATTERN = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/;
+const POSTGRES_URL_PATTERN = /^postgres(ql)?:\/\/\S+$/;
+const MAX_RETRY_DELAY_SECONDS = 30 * 24 * 3600;
+
+function checkListenAddress(value: string): string | undefined {
+  const port = LISTEN_PATTERN.exec(value)?.[2];
+  return port !== undefined && Number(port) <= 65_535
+    ? undefined
+    : 'expected host:port, for example 127.0.0.1:8071, 0.0.0.0:8071 or [::]:8071; port 0 takes a free one';
+}
+
+function parseDelaySeconds(item: string): number {
+  const seconds = Number(item);
+  if (!/^\d+(\.\d+)?$/.test(item) || seconds > MAX_RETRY_DELAY_SECONDS) {
+    throw new Error(`expected delays in seconds from 0 to ${MAX_RETRY_DELAY_SECONDS}, for example 5,300,1800`);
+  }
+  return seconds;
+}
+
+function parseSubnet(item: string): string {
+  if (!/^[0-9a-fA-F:.]+\/\d{1,3}$/.test(item)) {
+    throw new Error(`expected subnets like 127.0.0.0/8 or fd00::/8, not "${item}"`);
+  }
+  return item;
+}
+
+function atLeast(length: number): (value: string) => string | undefined {
+  return (value) => (value.length >= length ? undefined : `expected at least ${length} characters`);
+}
+
+/** Every setting of Posthorn: the key is its name in `Config`, the variable its name outside. */
+export const SETTINGS = {
+  listenAddress: text(
+    {
+      env: 'LISTEN_ADDRESS',
+      default: '127.0.0.1:8071',
+      doc: 'Address and port of the API. Port 0 takes a free one, which the start-up banner names.',
+    },
+    checkListenAddress,
+  ),
+  dataDir: text({
+    env: 'DATA_DIR',
+    default: '.posthorn',
+    doc: 'Folder of the embedded Postgres and of the generated secrets; kept over restarts.',
+  }),
+  databaseUrl: text<string | undefined>(
+    {
+      env: 'DATABASE_URL',
+      default: undefined,
+      defaultText: 'unset: the embedded Postgres',
+      isSecret: true,
+      example: 'postgres://user:password@db:5432/posthorn',
+      doc: 'Your own PostgreSQL, version 15 or newer, instead of the embedded one.',
+    },
+    (value) => (POSTGRES_URL_PATTERN.test(value) ? undefined : 'expected postgres://user:password@host:port/database'),
+  ),
+  databasePoolSize: integer({
+    env: 'DATABASE_POOL_SIZE',
+    default: 10,
+    min: 2,
+    max: 200,
+    doc: 'Most connections that one process opens to Postgres.',
+  }),
+  jwtSecret: text<string | undefined>(
+    {
+      env: 'JWT_SECRET',
+      default: undefined,
+      defaultText: 'generated once and kept in DATA_DIR',
+      isSecret: true,
+      doc: 'Secret of HS256, HS384 and HS512 tokens (at least 16 characters), or the PEM public or private key of RS* and ES* tokens.',
+    },
+    atLeast(16),
+  ),
+  jwtAlgorithm: choice({
+    env: 'JWT_ALGORITHM',
+    default: 'HS256',
+    of: ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512'],
+    doc: 'Algorithm of the access tokens; every other one is refused.',
+  }),
+  mainSecret: text<string | undefined>(
+    {
+      env: 'MAIN_SECRET',
+      default: undefined,
+      defaultText: 'generated once and kept in DATA_DIR',
+      isSecret: true,
+      doc: 'Encrypts signing secrets and endpoint headers at rest. Losing it loses them.',
+    },
+    atLeast(16),
+  ),
+  retryScheduleSeconds: list<number>(
+    {
+      env: 'RETRY_SCHEDULE',
+      default: [...DEFAULT_RETRY_SCHEDULE_SECONDS],
+      defaultText: DEFAULT_RETRY_SCHEDULE_SECONDS.join(','),
+      doc: 'Delays in seconds between the attempts of a delivery, each with a jitter of 20 %. Empty: no retries.',
+    },
+    parseDelaySeconds,
+  ),
+  requestTimeoutSeconds: integer({
+    env: 'REQUEST_TIMEOUT_SECONDS',
+    default: 15,
+    min: 1,
+    max: 30,
+    doc: 'Deadline in seconds of one delivery attempt: name look-up, connection, head and body together.',
+  }),
+  egressAllowSubnets: list<string>(
+    {
+      env: 'EGRESS_ALLOW_SUBNETS',
+      default: [],
+      defaultText: 'none',
+      example: '127.0.0.0/8,10.0.0.0/8',
+      doc: 'Private or special subnets that endpoints may point to. All others of that kind are refused.',
+    },
+    parseSubnet,
+  ),
+  endpointHttpsOnly: flag({
+    env: 'ENDPOINT_HTTPS_ONLY',
+    default: false,
+    doc: 'Refuses endpoints whose URL is not https.',
+  }),
+  endpointDisableAfterHours: integer({
+    env: 'ENDPOINT_DISABLE_AFTER_HOURS',
+    default: 120,
+    min: 0,
+    max: 8760,
+    doc: 'An endpoint whose attempts have all failed for this many hours is disabled. 0 never disables.',
+  }),
+  endpointMaxInFlight: integer({
+    env: 'ENDPOINT_MAX_IN_FLIGHT',
+    default: 64,
+    min: 1,
+    max: 10_000,
+    doc: 'Most attempts under way to one endpoint from one process. Further deliveries wait.',
+  }),
+  deliveryMaxInFlight: integer({
+    env: 'DELIVERY_MAX_IN_FLIGHT',
+    default: 1000,
+    min: 1,
+    max: 100_000,
+    doc: 'Most first attempts under way in one process.',
+  }),
+  retryMaxInFlight: integer({
+    env: 'RETRY_MAX_IN_FLIGHT',
+    default: 250,
+    min: 1,
+    max: 100_000,
+    doc: 'Most retries, resends and other due deliveries under way in one process: a budget of their own.',
+  }),
+  defaultSignatureType: choice({
+    env: 'DEFAULT_SIGNATURE_TYPE',
+    default: 'hmac256',
+    of: ['hmac256', 'ed25519'],
+    doc: 'Kind of the signing secret that a new endpoint gets: hmac256 signs v1, ed25519 signs v1a.',
+  }),
+  webhookHeaders: choice({
+    env: 'WEBHOOK_HEADERS',
+    default: 'both',
+    of: ['both', 'svix', 'webhook'],
+    doc: 'Names of the signature headers that deliveries carry: svix-*, webhook-* or both.',
+  }),
+  maxBodyBytes: integer({
+    env: 'MAX_BODY_BYTES',
+    default: 2_097_152,
+    min: 1024,
+    max: 67_108_864,
+    doc: 'Largest request body in bytes; one more is answered with 413.',
+  }),
+  rateLimitPerToken: integer({
+    env: 'RATE_LIMIT_PER_TOKEN',
+    default: 20_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Requests a second that one process takes of one token; more are answered with 429.',
+  }),
+  rateLimitPerAddress: integer({
+    env: 'RATE_LIMIT_PER_ADDRESS',
+    default: 20_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Requests a second that one process takes of one client address; more are answered with 429.',
+  }),
+  logLevel: choice({
+    env: 'LOG_LEVEL',
+    default: 'info',
+    of: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    doc: 'Least level that is logged.',
+  }),
+  logFormat: choice({
+    env: 'LOG_FORMAT',
+    default: 'auto',
+    of: ['auto', 'json', 'pretty'],
+    doc: 'auto is readable on a terminal and JSON lines elsewhere.',
+  }),
+} satisfies Record<string, Setting<unknown>>;

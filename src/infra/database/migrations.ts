@@ -1,0 +1,4 @@
+import { InitialSchema1764000000000 } from './migrations/1764000000000-initial-schema';
+
+/** Every migration, in order. Expand first, contract in a later release; each can be undone. */
+export const MIGRATIONS = [InitialSchema1764000000000];

@@ -1,0 +1,99 @@
+import { ArgumentsHost, Catch, type ExceptionFilter, HttpException, NotFoundException } from '@nestjs/common';
+import { type FastifyReply, type FastifyRequest } from 'fastify';
+import { QueryFailedError } from 'typeorm';
+import { AppError, NotFoundError, UnavailableError, ValidationFailedError } from '@/common/app-error';
+import { type AllowedMethods } from './allowed-methods';
+import { isDatabaseUnavailable } from '@/infra/database/database-errors';
+import { Logger } from '@/infra/observability/logger';
+
+const CODES: Record<number, { code: string; detail: string }> = {
+  400: { code: 'generic_error', detail: 'Generic error' },
+  401: { code: 'authentication_failed', detail: 'Incorrect authentication credentials.' },
+  403: { code: 'insufficient_access', detail: 'Insufficient access for the given operation.' },
+  404: { code: 'not_found', detail: 'Entity not found' },
+  413: { code: 'payload_too_large', detail: 'The request body is too large.' },
+  414: { code: 'uri_too_long', detail: 'The path is too long.' },
+  429: { code: 'rate_limited', detail: 'Too many requests. Slow down, and try again after Retry-After.' },
+};
+
+/** Writes every error body of the API: `{ code, detail, requestId }`, and a list of problems as `detail` for 422. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(
+    private readonly log: Logger,
+    private readonly allowed?: AllowedMethods,
+  ) {}
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    void this.reply(this.explainNotFound(exception, request, reply) ?? exception, request, reply);
+  }
+
+  /** Answers `request` with the error; also used by Fastify for what fails before a route is found. */
+  reply(exception: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const error = toAppError(exception);
+    if (error.status >= 500) {
+      const level = error instanceof UnavailableError ? 'warn' : 'error';
+      this.log[level]({ err: exception, requestId: request.id, method: request.method, url: request.url }, error.message);
+    }
+    if (error.retryAfterSeconds !== undefined) {
+      void reply.header('retry-after', String(error.retryAfterSeconds));
+    }
+    const body =
+      error instanceof ValidationFailedError
+        ? { detail: error.problems }
+        : { code: error.code, detail: error.status === 500 ? 'Internal error' : error.message, requestId: request.id };
+    // Sent as bytes that are ready: an error body never depends on a serializer.
+    return reply
+      .status(error.status)
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(JSON.stringify(body));
+  }
+
+  /** Nest's own NotFoundException means that no route took the request; features throw ours. */
+  private explainNotFound(exception: unknown, request: FastifyRequest, reply: FastifyReply): AppError | undefined {
+    if (!(exception instanceof NotFoundException)) {
+      return undefined;
+    }
+    const methods = this.allowed?.of(request.url.split('?', 1)[0] ?? '') ?? [];
+    if (methods.length === 0) {
+      return new NotFoundError('No such path. The API begins at /api/v1, its documentation is at /docs.');
+    }
+    void reply.header('allow', methods.join(', '));
+    return new AppError('method_not_allowed', 405, `This path has ${methods.join(', ')}, not ${request.method}.`);
+  }
+}
+
+function toAppError(exception: unknown): AppError {
+  if (exception instanceof AppError) {
+    return exception;
+  }
+  if (isDatabaseUnavailable(exception)) {
+    return new UnavailableError('The database is not available; nothing was accepted.', 2, { cause: exception });
+  }
+  const status = statusOf(exception);
+  const known = CODES[status];
+  if (known !== undefined) {
+    return new AppError(known.code, status, known.detail, status === 429 ? 1 : undefined, { cause: exception });
+  }
+  if (status >= 400 && status < 500) {
+    return new AppError('generic_error', 400, 'Generic error', undefined, { cause: exception });
+  }
+  return new AppError('internal_error', 500, 'Internal error', undefined, { cause: exception });
+}
+
+/** Fastify's and Nest's own errors say which status they mean; anything else is a fault of ours. */
+function statusOf(exception: unknown): number {
+  if (exception instanceof HttpException) {
+    return exception.getStatus();
+  }
+  if (exception instanceof QueryFailedError) {
+    return 500;
+  }
+  if (exception instanceof Error && 'statusCode' in exception && typeof exception.statusCode === 'number') {
+    return exception.statusCode;
+  }
+  return 500;
+}

@@ -1,0 +1,36 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { type Logger as PinoLogger } from 'pino';
+import { Clock, SystemClock } from '@/common/clock';
+import { Config } from '@/infra/config/config';
+import { SecretBox } from '@/infra/crypto/secret-box';
+import { dataSourceOptions } from '@/infra/database/data-source-options';
+import { Logger } from '@/infra/observability/logger';
+import { Metrics } from '@/infra/observability/metrics';
+
+/** What every role needs, and the one place that picks drivers. */
+@Global()
+@Module({})
+export class CoreModule {
+  static register(config: Config, logger: PinoLogger): DynamicModule {
+    const providers = [
+      { provide: Config, useValue: config },
+      { provide: Logger, useValue: logger },
+      { provide: Clock, useClass: SystemClock },
+      Metrics,
+      SecretBox,
+    ];
+    return {
+      module: CoreModule,
+      imports: [
+        TypeOrmModule.forRoot({
+          ...dataSourceOptions(config.databaseUrl ?? '', config.databasePoolSize),
+          autoLoadEntities: true,
+          retryAttempts: 0,
+        }),
+      ],
+      providers,
+      exports: providers,
+    };
+  }
+}

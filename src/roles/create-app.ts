@@ -1,0 +1,31 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type Logger as PinoLogger } from 'pino';
+import { type Config } from '@/infra/config/config';
+import { configureHttp, fastifyOptions } from '@/infra/http/configure-http';
+import { createLogger, NestLogger } from '@/infra/observability/logger';
+import { ALL_ROLES, AppModule, type Role } from './app.module';
+import { setUpDocs } from './docs';
+
+/**
+ * Makes the whole program, ready to listen: used by the server and by every end-to-end test. The database of
+ * `config.databaseUrl` must be up to date.
+ */
+export async function createApp(
+  config: Config,
+  roles: readonly Role[] = ALL_ROLES,
+  logger: PinoLogger = createLogger(config),
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter(fastifyOptions(config, logger));
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.register(config, roles, logger), adapter, {
+    logger: new NestLogger(logger),
+    bodyParser: false,
+    abortOnError: false,
+  });
+  configureHttp(app, config, logger);
+  app.enableCors({ origin: '*', methods: '*', maxAge: 600 });
+  setUpDocs(app);
+  await app.init();
+  return app;
+}
