@@ -1,6 +1,13 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const NODE_GLOBALS = Object.fromEntries(
+  [
+    ...['process', 'console', 'require', '__dirname', 'Buffer', 'URL', 'AbortController', 'performance', 'fetch'],
+    ...['setTimeout', 'clearTimeout'],
+  ].map((name) => [name, 'readonly']),
+);
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'coverage/', '.posthorn/', 'portal/'] },
   js.configs.recommended,
@@ -27,12 +34,35 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts', 'libs/**/*.ts'],
+    ignores: ['**/*.spec.ts', '**/*.int-spec.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            { name: '@nestjs/common', importNames: ['forwardRef'], message: 'A cycle: move what both need elsewhere.' },
+          ],
+          patterns: [{ group: ['../*'], message: 'Across folders by alias: @/... or @libs/...' }],
+        },
+      ],
+    },
+  },
+  {
     // Nest reads constructor parameter types at run time, so these imports must stay values.
     files: ['src/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
   },
   {
-    files: ['src/infra/config/**', 'src/main.ts', 'src/cli.ts', 'test/**', 'bench/**', 'scripts/**', '**/*.spec.ts', '**/*.int-spec.ts'],
+    files: [
+      'src/infra/config/**',
+      'src/cli/program.ts',
+      'test/**',
+      'bench/**',
+      'scripts/**',
+      '**/*.spec.ts',
+      '**/*.int-spec.ts',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {
@@ -47,6 +77,7 @@ export default tseslint.config(
   {
     files: ['**/*.{js,mjs,cjs}'],
     ...tseslint.configs.disableTypeChecked,
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', module: 'writable', require: 'readonly', __dirname: 'readonly', setTimeout: 'readonly', URL: 'readonly' } },
+    languageOptions: { globals: { ...NODE_GLOBALS, module: 'writable' } },
+    rules: { ...tseslint.configs.disableTypeChecked.rules, '@typescript-eslint/no-require-imports': 'off' },
   },
 );

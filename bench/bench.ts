@@ -14,6 +14,10 @@ const CALIBRATION_SECONDS = 8;
 type Cleanup = () => Promise<unknown>;
 
 async function main(args: string[]): Promise<number> {
+  if (args.includes('--help')) {
+    console.log(USAGE);
+    return 0;
+  }
   const options = parseOptions(args);
   const cleanups: Cleanup[] = [];
   const interrupt = new AbortController();

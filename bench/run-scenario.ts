@@ -13,7 +13,7 @@ import { type ServerUnderTest } from './server-under-test';
 import { TransactionCounter } from './transactions';
 import { RestClient } from '../test/support/rest-client';
 
-const RECORDED_TIMEOUT_MS = 60_000;
+const RECORDED_TIMEOUT_MS = 20_000;
 
 /** The figures of one measured run; the README says how to read them. */
 export interface RunResult extends Window, LedgerSummary, Latencies {

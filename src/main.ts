@@ -22,7 +22,10 @@ export async function startServer(config: Config, roles: readonly Role[] = ALL_R
   const logger = createLogger(complete);
   const database = await openDatabase(complete, logger, {
     onLost: (error) => {
-      logger.fatal({ err: error }, 'the hold on the database is lost: another process may take it over, so this one ends');
+      logger.fatal(
+        { err: error },
+        'the hold on the database is lost: another process may take it over, so this one ends',
+      );
       process.exit(1);
     },
   });
@@ -48,7 +51,10 @@ async function stopAll(
   try {
     await app?.close();
   } catch (error) {
-    logger.error({ err: error }, 'the stop was not clean; what is not done is in the database and goes on at the next start');
+    logger.error(
+      { err: error },
+      'the stop was not clean; what is not done is in the database and goes on at the next start',
+    );
   }
   await database.close();
 }

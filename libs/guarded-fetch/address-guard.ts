@@ -85,7 +85,7 @@ function parseSubnet(cidr: string): Subnet {
   if (prefixLength > bits) {
     throw new Error(`the prefix length of ${JSON.stringify(cidr)} is over ${bits}`);
   }
-  const network = ipaddr.parse(text);
+  const network = ipaddr.parse(withoutDottedTail(text));
   if (network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && prefixLength >= 96) {
     return { network: network.toIPv4Address(), prefixLength: prefixLength - 96 };
   }
@@ -97,10 +97,27 @@ function parseAddress(address: string): Address | undefined {
   if (isIP(address) === 0 || address.includes('%')) {
     return undefined;
   }
-  const parsed = ipaddr.parse(address);
+  const parsed = ipaddr.parse(withoutDottedTail(address));
   return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() ? parsed.toIPv4Address() : parsed;
 }
 
 function contains(subnet: Subnet, address: Address): boolean {
   return subnet.network.kind() === address.kind() && address.match(subnet.network, subnet.prefixLength);
+}
+
+/**
+ * Writes the dotted end of an IPv6 address as two words, because ipaddr.js reads `::8.8.8.8` as if it were the mapped
+ * form `::ffff:8.8.8.8`.
+ */
+function withoutDottedTail(address: string): string {
+  const match = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
+  if (match === null) {
+    return address;
+  }
+  const [, head = '', a, b, c, d] = match;
+  return `${head}${toWord(a, b)}:${toWord(c, d)}`;
+}
+
+function toWord(high: string | undefined, low: string | undefined): string {
+  return (Number(high) * 256 + Number(low)).toString(16);
 }

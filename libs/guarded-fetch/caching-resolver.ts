@@ -70,6 +70,8 @@ async function withLimit<T>(work: Promise<T>, limitMs: number): Promise<T> {
     timer = setTimeout(() => {
       reject(Object.assign(new Error('no answer from the name servers'), { code: 'ETIMEOUT' }));
     }, limitMs);
+    // Whoever waits has a deadline of their own; a lookup that nobody waits for must not keep the process alive.
+    timer.unref();
   });
   try {
     return await Promise.race([work, limit]);

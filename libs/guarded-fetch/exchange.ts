@@ -1,7 +1,7 @@
 import { type Dispatcher } from 'undici';
 import { CappedBody } from './capped-body';
 import { type Connection } from './connection';
-import { FetchFailure, isPeerClosed, isRefusedRequest, reasonOf, toOutcomeMessage } from './fetch-failure';
+import { FetchFailure, isPeerClosed, isRefusedRequest, messageOf, reasonOf, toOutcomeMessage } from './fetch-failure';
 import { type FailureReason, type PostOutcome, type PostRequest } from './post-outcome';
 import { toFlatHeaders } from './request-headers';
 import { type RequestTarget } from './request-target';
@@ -18,6 +18,8 @@ export interface ExchangeHost {
   /** Opens a fresh connection; see SocketOpener for its failures. */
   open(target: RequestTarget, addresses: readonly string[], onConnected: () => void): OpeningConnection;
   takeIdle(origin: string): Connection | undefined;
+  /** Told when a kept connection turned out to be dead when it was used again. */
+  onStaleConnection(origin: string): void;
   /** Takes back a connection whose exchange is complete. */
   release(connection: Connection): void;
 }
@@ -136,9 +138,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     if (this.canRetry(error)) {
       this.hasRetried = true;
+      if (this.isWritten) {
+        this.host.onStaleConnection(this.target.origin);
+      }
       this.connection?.drop();
       this.connection = undefined;
       void this.connectAndSend();
+      return;
+    }
+    if (this.statusCode === 204 || this.statusCode === 304) {
+      // These have no body, so nothing is missing, whatever length the head announced.
+      this.connection?.drop();
+      this.respond(false);
       return;
     }
     const state =
@@ -165,8 +176,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       }
       this.send(connection);
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
-      this.fail(failure instanceof FetchFailure ? failure.reason : 'connection', failure.message);
+      this.fail(error instanceof FetchFailure ? error.reason : 'connection', messageOf(error));
     }
   }
 

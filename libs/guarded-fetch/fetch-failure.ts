@@ -58,8 +58,7 @@ export function isRefusedRequest(error: Error): boolean {
 
 /** Makes an error message fit to be stored and shown: one line, no control characters, bounded. */
 export function toOutcomeMessage(message: string): string {
-  // A certificate with thousands of names, or one with a NUL, is quoted in the messages of OpenSSL.
-  // eslint's no-control-regex is satisfied by a Unicode property.
+  // Messages of TLS errors quote the certificate, which may have thousands of names.
   return message.replace(/\p{Cc}+/gu, ' ').slice(0, MAX_MESSAGE_LENGTH);
 }
 
@@ -69,6 +68,15 @@ function isClosedEarly(code: string, message: string): boolean {
 }
 
 /** The `code` of a system, OpenSSL or undici error, or the empty string. */
-export function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+export function codeOf(error: unknown): string {
+  return hasText(error, 'code') ? error.code : '';
+}
+
+/** The message of whatever was thrown; does not rely on `instanceof`, which fails for errors of another realm. */
+export function messageOf(error: unknown): string {
+  return hasText(error, 'message') ? error.message : String(error);
+}
+
+function hasText<K extends string>(value: unknown, key: K): value is Record<K, string> {
+  return typeof value === 'object' && value !== null && typeof (value as Record<K, unknown>)[key] === 'string';
 }

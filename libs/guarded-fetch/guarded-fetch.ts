@@ -5,7 +5,7 @@ import { isAddressAllowed, parseSubnets, type Subnet } from './address-guard';
 import { CachingResolver } from './caching-resolver';
 import { Connection, type ConnectionLimits } from './connection';
 import { Exchange, type ExchangeHost, type OpeningConnection } from './exchange';
-import { codeOf, FetchFailure, toOutcomeMessage } from './fetch-failure';
+import { codeOf, FetchFailure, messageOf, toOutcomeMessage } from './fetch-failure';
 import { IdleConnections } from './idle-connections';
 import { type FailureReason, type PostOutcome, type PostRequest, type UrlVerdict } from './post-outcome';
 import { parseTarget, type RequestTarget } from './request-target';
@@ -83,6 +83,7 @@ export class GuardedHttpClient {
       checkedAddressesOf: (target) => this.checkedAddressesOf(target),
       open: (target, addresses, onConnected) => this.open(target, addresses, onConnected),
       takeIdle: (origin) => this.idle.take(origin),
+      onStaleConnection: (origin) => this.idle.distrust(origin),
       release: (connection) => this.release(connection),
     };
   }
@@ -178,7 +179,7 @@ export class GuardedHttpClient {
     try {
       addresses = await this.resolver.resolve(hostname);
     } catch (error) {
-      const code = error instanceof Error ? codeOf(error) : '';
+      const code = codeOf(error);
       throw new FetchFailure('dns', `could not resolve ${hostname}${code === '' ? '' : ` (${code})`}`, {
         cause: error,
       });
@@ -231,10 +232,6 @@ function trustOf(ca: string | undefined): { ca?: string[] } {
 
 function instantFailure(reason: FailureReason, message: string): PostOutcome {
   return { kind: 'failure', reason, message: toOutcomeMessage(message), durationMs: 0 };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function firstOf<T>(work: Promise<T>, limitMs: number, otherwise: T): Promise<T> {

@@ -1,7 +1,11 @@
+import { LRUCache } from 'lru-cache';
 import { type Connection } from './connection';
 
 /** A connection this old is not used again, so that a change in DNS reaches even a busy endpoint. */
 const MAX_CONNECTION_AGE_MS = 300_000;
+/** Some servers close after every response without saying so; this long after such a surprise nothing is kept for them. */
+const DISTRUST_MS = 30_000;
+const MAX_DISTRUSTED = 5_000;
 
 /**
  * Keep-alive connections without an exchange, by origin. The most recently used one of an origin is taken first; over
@@ -11,6 +15,8 @@ export class IdleConnections {
   private readonly byOrigin = new Map<string, Connection[]>();
   /** In the order in which they became idle. */
   private readonly all = new Set<Connection>();
+
+  private readonly distrusted = new LRUCache<string, true>({ max: MAX_DISTRUSTED, ttl: DISTRUST_MS });
 
   constructor(private readonly maxIdle: number) {}
 
@@ -32,7 +38,8 @@ export class IdleConnections {
   }
 
   put(connection: Connection): void {
-    if (performance.now() - connection.openedAt > MAX_CONNECTION_AGE_MS) {
+    const isOld = performance.now() - connection.openedAt > MAX_CONNECTION_AGE_MS;
+    if (isOld || this.distrusted.has(connection.origin)) {
       connection.drop();
       return;
     }
@@ -61,6 +68,11 @@ export class IdleConnections {
     if (siblings.length === 0) {
       this.byOrigin.delete(connection.origin);
     }
+  }
+
+  /** Keeps no connections to an origin for a while, because one failed when it was used again: it may cost duplicates. */
+  distrust(origin: string): void {
+    this.distrusted.set(origin, true);
   }
 
   dropAll(): void {

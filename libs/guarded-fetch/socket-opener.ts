@@ -12,7 +12,7 @@ const MAX_SESSIONS = 1_000;
 export interface OpeningSocket {
   /** Rejects with a FetchFailure: connection or tls. */
   readonly socket: Promise<Socket>;
-  /** Gives up and closes whatever was opened; `socket` then never settles. */
+  /** Gives up and closes whatever was opened; `socket` may then never settle. */
   cancel(): void;
 }
 
@@ -66,9 +66,11 @@ export class SocketOpener {
       opened.push(secured);
       secured.on('session', (session: Buffer) => this.sessions.set(sessionKey, session));
       secured.once('secureConnect', () => resolve(secured));
-      secured.on('error', (error: Error) =>
-        reject(new FetchFailure('tls', `TLS handshake failed: ${error.message}`, { cause: error })),
-      );
+      secured.on('error', (error: Error & { reason?: string }) => {
+        // OpenSSL's `reason` is the readable part of its message.
+        const message = `TLS handshake failed: ${error.reason ?? error.message}`;
+        reject(new FetchFailure('tls', message, { cause: error }));
+      });
       secured.once('close', () =>
         reject(new FetchFailure('tls', 'the connection was closed during the TLS handshake')),
       );

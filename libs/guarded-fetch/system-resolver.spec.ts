@@ -5,18 +5,21 @@ import { join } from 'node:path';
 import { parseHosts, parseSearchList } from './resolver-files';
 import { candidatesFor, SystemResolver } from './system-resolver';
 
-type Answer = { a?: string[]; aaaa?: boolean; ttl?: number } | 'nxdomain' | 'servfail' | 'silence';
+type Answer = { a?: string[]; aaaa?: 'dropped' | 'doc'; ttl?: number } | 'nxdomain' | 'servfail' | 'silence';
 
 /** A name server for one test: answers from a table, and NXDOMAIN for the rest. */
 class NameServer {
   readonly asked: string[] = [];
+  private isStopped = false;
   private readonly socket: UdpSocket = createSocket('udp4');
 
   constructor(private readonly table: Record<string, Answer>) {
     this.socket.on('message', (query, peer) => {
       const reply = this.reply(query);
       if (reply !== undefined) {
-        this.socket.send(reply, peer.port, peer.address);
+        // A answers come last, so that no order of addresses is an accident.
+        const delayMs = reply.includes(Buffer.from([0, 0, 1, 0, 1])) ? 10 : 0;
+        setTimeout(() => this.isStopped || this.socket.send(reply, peer.port, peer.address), delayMs);
       }
     });
   }
@@ -27,6 +30,7 @@ class NameServer {
   }
 
   stop(): void {
+    this.isStopped = true;
     this.socket.close();
   }
 
@@ -41,16 +45,16 @@ class NameServer {
     const isA = query.readUInt16BE(at + 1) === 1;
     this.asked.push(name);
     const answer = name.startsWith('slow') ? 'silence' : (this.table[name] ?? 'nxdomain');
-    if (answer === 'silence' || (typeof answer === 'object' && !isA && answer.aaaa === false)) {
+    if (answer === 'silence' || (typeof answer === 'object' && !isA && answer.aaaa === 'dropped')) {
       return undefined;
     }
     const rcode = answer === 'nxdomain' ? 3 : answer === 'servfail' ? 2 : 0;
-    const records = typeof answer === 'object' && isA ? (answer.a ?? []) : [];
+    const { a = [], aaaa = undefined, ttl = 10 } = typeof answer === 'object' ? answer : {};
+    const v4 = a.map((address) => [0, 1, 0, 1, 0, 0, 0, ttl, 0, 4, ...address.split('.').map(Number)]);
+    const v6 = aaaa === 'doc' ? [[0, 28, 0, 1, 0, 0, 0, ttl, 0, 16, 0x20, 1, 0x0d, 0xb8, ...Buffer.alloc(11), 1]] : [];
+    const records = isA ? v4 : v6;
     const header = Buffer.from([query[0] ?? 0, query[1] ?? 0, 0x81, 0x80 | rcode, 0, 1, 0, records.length, 0, 0, 0, 0]);
-    const ttl = typeof answer === 'object' ? (answer.ttl ?? 10) : 0;
-    const data = records.map((address) =>
-      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, ttl, 0, 4, ...address.split('.').map(Number)]),
-    );
+    const data = records.map((record) => Buffer.from([0xc0, 12, ...record]));
     return Buffer.concat([header, query.subarray(12, at + 5), ...data]);
   }
 }
@@ -72,7 +76,7 @@ describe('SystemResolver', () => {
       servers: [await server.start()],
       hostsPath: join(folder, 'hosts'),
       resolvConfPath: join(folder, 'resolv.conf'),
-      queryTimeoutMs: 100,
+      queryTimeoutMs: 400,
     });
   };
 
@@ -86,6 +90,12 @@ describe('SystemResolver', () => {
     await start({ 'a.test': { a: ['192.0.2.1', '192.0.2.2'], ttl: 30 }, 'b.test': { a: ['192.0.2.3'], ttl: 0 } });
     expect(await resolver.resolve('A.test')).toEqual({ addresses: ['192.0.2.1', '192.0.2.2'], ttlMs: 30_000 });
     expect(await resolver.resolve('b.test')).toEqual({ addresses: ['192.0.2.3'], ttlMs: 5_000 });
+  });
+
+  it('puts IPv4 before IPv6, and takes either alone', async () => {
+    await start({ 'both.test': { a: ['192.0.2.1'], aaaa: 'doc' }, 'six.test': { aaaa: 'doc' } });
+    expect((await resolver.resolve('both.test')).addresses).toEqual(['192.0.2.1', '2001:db8::1']);
+    expect((await resolver.resolve('six.test')).addresses).toEqual(['2001:db8::1']);
   });
 
   it('takes the hosts file first, and localhost from nowhere', async () => {
@@ -113,10 +123,10 @@ describe('SystemResolver', () => {
   });
 
   it('does not wait for the AAAA answer of a server that drops such queries', async () => {
-    await start({ 'v4only.test': { a: ['192.0.2.1'], aaaa: false } });
+    await start({ 'v4only.test': { a: ['192.0.2.1'], aaaa: 'dropped' } });
     const startedAt = performance.now();
     expect((await resolver.resolve('v4only.test')).addresses).toEqual(['192.0.2.1']);
-    expect(performance.now() - startedAt).toBeLessThan(95);
+    expect(performance.now() - startedAt).toBeLessThan(350);
   });
 
   it('keeps slow names from holding up other names and the file system', async () => {
@@ -126,7 +136,7 @@ describe('SystemResolver', () => {
     );
     const startedAt = performance.now();
     await Promise.all([resolver.resolve('a.test'), stat(folder)]);
-    expect(performance.now() - startedAt).toBeLessThan(95);
+    expect(performance.now() - startedAt).toBeLessThan(350);
     expect((await Promise.all(hanging)).every((error) => (error as { code?: string }).code === 'ETIMEOUT')).toBe(true);
   });
 });

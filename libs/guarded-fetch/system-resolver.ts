@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { codeOf } from './fetch-failure';
 import { type HostsTable, parseHosts, parseSearchList, type SearchList, WatchedFile } from './resolver-files';
 
@@ -80,12 +81,12 @@ export class SystemResolver {
   }
 
   private async resolveCandidates(candidates: readonly string[]): Promise<ResolvedHost> {
-    let failure = new Error('no candidate name');
+    let failure: unknown;
     for (const candidate of candidates) {
       try {
         return await this.query(candidate);
       } catch (error) {
-        failure = error instanceof Error ? error : new Error(String(error));
+        failure = error;
         if (!NOT_FOUND_CODES.has(codeOf(failure))) {
           break;
         }
@@ -105,6 +106,8 @@ export class SystemResolver {
       throw mostTellingOf(error);
     }
     await withGrace(Promise.allSettled(settled));
+    // IPv4 first, whichever answer was faster: broken IPv6 is the more common of the two.
+    records.sort((a, b) => isIP(a.address) - isIP(b.address));
     const ttlMs = 1_000 * Math.min(...records.map((record) => record.ttl));
     return {
       addresses: records.map((record) => record.address),
@@ -124,9 +127,9 @@ export function candidatesFor(name: string, searchList: SearchList): string[] {
 }
 
 /** Of the errors of the two families, a time-out or a server failure says more than "no such record". */
-function mostTellingOf(error: unknown): Error {
-  const errors = (error instanceof AggregateError ? error.errors : [error]).filter((one) => one instanceof Error);
-  return errors.find((one) => !NOT_FOUND_CODES.has(codeOf(one))) ?? errors[0] ?? new Error('name resolution failed');
+function mostTellingOf(error: unknown): unknown {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return errors.find((one) => !NOT_FOUND_CODES.has(codeOf(one))) ?? errors[0];
 }
 
 async function withGrace(work: Promise<unknown>): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { EPOCH_MS, MAX_TICK, TICK_MS, writeTick } from './id-time';
-import { encodePayload, filledPayload } from './ksuid-payload';
+import { encodePayload, filledPayload, incrementPayload } from './ksuid-payload';
 
 /** A clock that steps back by at most this much keeps ids increasing; a larger step is followed. */
 export const MAX_CLOCK_STEP_BACK_MS = 10_000;
@@ -28,7 +28,7 @@ export class IdGenerator {
     if (tick > this.#tick || tick < this.#tick - MAX_TICKS_BACK) {
       this.#startTick(tick);
     } else {
-      this.#increment();
+      incrementPayload(this.#payload);
     }
     return encodePayload(this.#payload);
   }
@@ -43,16 +43,5 @@ export class IdGenerator {
     this.#payload.set(pool.subarray(poolAt + 1, poolAt + WORDS_PER_ID), 2);
     poolAt += WORDS_PER_ID;
     this.#tick = tick;
-  }
-
-  #increment(): void {
-    const payload = this.#payload;
-    for (let word = payload.length - 1; word >= 0; word--) {
-      const value = ((payload[word] ?? 0) + 1) >>> 0;
-      payload[word] = value;
-      if (value !== 0) {
-        return;
-      }
-    }
   }
 }

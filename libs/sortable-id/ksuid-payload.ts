@@ -63,6 +63,17 @@ export function isPayloadText(text: string): boolean {
   return true;
 }
 
+/** Adds one to a payload in place; the largest one becomes zero. */
+export function incrementPayload(payload: KsuidPayload): void {
+  for (let word = WORDS - 1; word >= 0; word--) {
+    const value = ((payload[word] ?? 0) + 1) >>> 0;
+    payload[word] = value;
+    if (value !== 0) {
+      return;
+    }
+  }
+}
+
 function divideByGroup(firstWord: number): number {
   let remainder = 0;
   for (let word = firstWord; word < WORDS; word++) {

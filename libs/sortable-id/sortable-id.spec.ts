@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { decodePayload, encodePayload, isPayloadText } from './ksuid-payload';
+import { decodePayload, encodePayload, incrementPayload, isPayloadText } from './ksuid-payload';
 import {
   firstIdAt,
   ID_PREFIXES,
@@ -76,6 +76,19 @@ describe('payload text', () => {
         const order = byteOrder(encodePayload(wordsOf(a)), encodePayload(wordsOf(b)));
         expect(order).toBe(Buffer.compare(a, b));
       }),
+    );
+  });
+
+  it('counts up with a carry into every byte', () => {
+    const trailingOnes = fc.nat({ max: 20 });
+    fc.assert(
+      fc.property(payloads, trailingOnes, (bytes, ones) => {
+        const payload = wordsOf(Uint8Array.from(bytes, (byte, at) => (at < 20 - ones ? byte : 255)));
+        const value = BigInt(`0x${Buffer.from(bytes.subarray(0, 20 - ones)).toString('hex')}${'ff'.repeat(ones)}`);
+        incrementPayload(payload);
+        expect(encodePayload(payload)).toBe(base62OfBigInt((value + 1n) % (LARGEST_PAYLOAD + 1n)));
+      }),
+      { examples: [[new Uint8Array(20).fill(255), 20]] },
     );
   });
 

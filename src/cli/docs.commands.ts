@@ -8,7 +8,10 @@ export function openapiCommand(): Command {
   return new Command('openapi')
     .description('print the OpenAPI document of the API; needs no database')
     .action(async () => {
-      const config = withConfig(loadConfig({}), { jwtSecret: 'only-for-the-document', mainSecret: 'only-for-the-document' });
+      const config = withConfig(loadConfig({}), {
+        jwtSecret: 'only-for-the-document',
+        mainSecret: 'only-for-the-document',
+      });
       process.stdout.write(`${JSON.stringify(await previewDocument(config), null, 2)}\n`);
     });
 }

@@ -7,6 +7,8 @@ import { SecretBox } from '@/infra/crypto/secret-box';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
+import { InProcessJobQueue } from '@/infra/queue/in-process-job-queue';
+import { JobQueue } from '@/infra/queue/job-queue';
 
 /** What every role needs, and the one place that picks drivers. */
 @Global()
@@ -17,6 +19,7 @@ export class CoreModule {
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
       { provide: Clock, useClass: SystemClock },
+      { provide: JobQueue, useClass: InProcessJobQueue },
       Metrics,
       SecretBox,
     ];

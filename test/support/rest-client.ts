@@ -1,3 +1,5 @@
+import { callApi } from './api';
+
 /** An entry of an attempts list, as far as tests and load tests look at it. */
 export interface ListedAttempt {
   id: string;
@@ -14,7 +16,6 @@ interface Page {
 }
 
 const PAGE_SIZE = 250;
-const REQUEST_TIMEOUT_MS = 30_000;
 
 /** The few REST calls that set up and check a run; throws on every answer that is not 2xx. */
 export class RestClient {
@@ -51,16 +52,10 @@ export class RestClient {
   }
 
   private async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(`${this.baseUrl}/api/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    });
-    const text = await response.text();
-    if (!response.ok) {
-      throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 500)}`);
+    const answer = await callApi<T>(this.baseUrl, this.token, method, path, body);
+    if (answer.status >= 300) {
+      throw new Error(`${method} ${path} answered ${answer.status}: ${answer.text.slice(0, 500)}`);
     }
-    return JSON.parse(text) as T;
+    return answer.body;
   }
 }

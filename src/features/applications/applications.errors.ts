@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError } from '@/common/app-error';
+import { ConflictError, NotFoundError, ValidationFailedError } from '@/common/app-error';
 
 /** 404: no such application in this organization. */
 export class ApplicationNotFoundError extends NotFoundError {
@@ -12,4 +12,9 @@ export class ApplicationExistsError extends ConflictError {
   constructor() {
     super('An application with that id or uid already exists');
   }
+}
+
+/** 422: the `application` of a message must have the uid of the path. */
+export function applicationUidProblem(idOrUid: string): ValidationFailedError {
+  return ValidationFailedError.of(['body', 'application', 'uid'], `Expected the uid of the path, "${idOrUid}".`);
 }

@@ -19,7 +19,8 @@ export class ApplicationsRepository {
 
   list(orgId: string, page: PageRequest): Promise<Application[]> {
     const { operator, sort, take } = keysetOf(page);
-    const beyond = page.cursor === undefined ? {} : { id: operator === '>' ? MoreThan(page.cursor) : LessThan(page.cursor) };
+    const beyond =
+      page.cursor === undefined ? {} : { id: operator === '>' ? MoreThan(page.cursor) : LessThan(page.cursor) };
     return this.table.find({ where: { orgId, deletedAt: IsNull(), ...beyond }, order: { id: sort }, take });
   }
 

@@ -5,11 +5,12 @@ import { type Page, type PageRequest, toPage } from '@/common/page';
 import { type Access } from '@/features/auth/access.types';
 import { SnapshotCache } from '@/infra/cache/snapshot-cache';
 import { isUniqueViolation } from '@/infra/database/database-errors';
+import { validateBody } from '@/infra/http/validation.pipe';
 import { isStorableText } from '@/infra/http/validators';
 import { Application } from './application.entity';
-import { ApplicationExistsError, ApplicationNotFoundError } from './applications.errors';
+import { ApplicationExistsError, ApplicationNotFoundError, applicationUidProblem } from './applications.errors';
 import { ApplicationsRepository } from './applications.repository';
-import { type ApplicationIn, type ApplicationPatch } from './applications.requests';
+import { ApplicationIn, type ApplicationPatch } from './applications.requests';
 import { type ApplicationOut, toApplicationOut } from './applications.responses';
 
 /** An answer together with whether something was created for it. */
@@ -116,6 +117,18 @@ export class ApplicationsService {
     return application;
   }
 
+  /**
+   * The application for a message whose path names none: checked, and made or found. Its uid must be the one of the path.
+   * `input` comes from a body and is not checked yet. Throws `ValidationFailedError`.
+   */
+  async createForPath(orgId: string, uid: string, input: unknown): Promise<Application> {
+    const checked = await validateBody(ApplicationIn, input, ['body', 'application']);
+    if (checked.uid !== uid) {
+      throw applicationUidProblem(uid);
+    }
+    return (await this.createOrFind(orgId, checked)).value;
+  }
+
   /** As `resolve`, but undefined when there is none. */
   async find(access: Access, idOrUid: string): Promise<Application | undefined> {
     if (idOrUid.length > 256 || !isStorableText(idOrUid)) {
@@ -129,7 +142,7 @@ export class ApplicationsService {
   }
 
   /** True for what can be the key of a page. */
-  static isKey(text: string): boolean {
+  static isKey(this: void, text: string): boolean {
     return isId('app', text);
   }
 

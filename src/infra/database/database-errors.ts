@@ -3,9 +3,18 @@ import { QueryFailedError } from 'typeorm';
 const UNIQUE_VIOLATION = '23505';
 /** SQLSTATE classes and codes that say "not now": connection lost, shutting down, starting up, read-only, no resources. */
 const UNAVAILABLE = /^(08...|57P0[1-5]|25006|53...|55P03)$/;
-const SOCKET_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+]);
 /** pg reports these without a code. */
-const DRIVER_MESSAGES = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
+const DRIVER_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -29,4 +38,12 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 /** True when a row with the same unique key exists. */
 export function isUniqueViolation(error: unknown): boolean {
   return codeOf(driverErrorOf(error)) === UNIQUE_VIOLATION;
+}
+
+/** Serialization failure, deadlock, statement cancelled by a timeout or an administrator. */
+const REPEATABLE = new Set(['40001', '40P01', '57014']);
+
+/** True when the same statement may well succeed when it is sent again. */
+export function isTransientDatabaseError(error: unknown): boolean {
+  return isDatabaseUnavailable(error) || REPEATABLE.has(codeOf(driverErrorOf(error)) ?? '');
 }

@@ -1,6 +1,7 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Config, withConfig } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
+import { findCluster } from './embedded/cluster';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres';
 import { type InstanceLock, takeInstanceLock } from './instance-lock';
 import { runMigrations } from './run-migrations';
@@ -61,9 +62,10 @@ async function provide(
     dataDir: resolve(config.dataDir),
     log: (line) => log.info({}, line),
   });
+  const cluster = await findCluster(resolve(config.dataDir));
   return {
     url: postgres.connectionUrl,
-    description: `embedded PostgreSQL, data in ${join(resolve(config.dataDir), 'postgres')}`,
+    description: `embedded PostgreSQL, data in ${cluster?.dir ?? resolve(config.dataDir)}`,
     stop: () => postgres.stop(),
   };
 }

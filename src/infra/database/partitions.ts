@@ -27,12 +27,7 @@ export async function ensurePartitions(dataSource: DataSource, nowMs: number): P
   }
   const period = Math.floor(nowMs / IDEMPOTENCY_PERIOD_MS);
   for (let next = period; next <= period + 2 * DAYS_AHEAD; next++) {
-    await createPartition(
-      dataSource,
-      'idempotency_key',
-      `idempotency_key_p${next}`,
-      `FROM (${next}) TO (${next + 1})`,
-    );
+    await createPartition(dataSource, 'idempotency_key', `idempotency_key_p${next}`, `FROM (${next}) TO (${next + 1})`);
   }
 }
 

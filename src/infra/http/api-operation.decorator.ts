@@ -7,7 +7,7 @@ interface Operation {
   id: string;
   summary: string;
   description?: string;
-  /** What comes back by status; `null` for no body. The first status is the usual one. */
+  /** What comes back by status; `null` for no body. The lowest status is sent unless the handler sets another. */
   responses: Record<number, Type | null>;
   /** Errors beyond those that every operation has. */
   errors?: number[];
@@ -28,7 +28,7 @@ const ERRORS: Record<number, string> = {
   503: 'Not now: the database is away. Nothing was accepted; `Retry-After` says when to try again.',
 };
 
-/** Describes one operation for OpenAPI, with every status that it can answer, and sets its usual status. */
+/** Describes one operation for OpenAPI, with every status that it can answer, and sets the lowest of its good ones. */
 export function ApiRoute(operation: Operation): MethodDecorator {
   const statuses = Object.entries(operation.responses);
   const errors = operation.isPublic

@@ -36,7 +36,10 @@ export class ErrorFilter implements ExceptionFilter {
     const error = toAppError(exception);
     if (error.status >= 500) {
       const level = error instanceof UnavailableError ? 'warn' : 'error';
-      this.log[level]({ err: exception, requestId: request.id, method: request.method, url: request.url }, error.message);
+      this.log[level](
+        { err: exception, requestId: request.id, method: request.method, url: request.url },
+        error.message,
+      );
     }
     if (error.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(error.retryAfterSeconds));

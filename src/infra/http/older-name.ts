@@ -20,7 +20,10 @@ export function OlderName(older: string, options: { isExclusive: boolean }): Pro
 }
 
 /** The input with older names replaced by the present ones. */
-export function resolveOlderNames(type: { prototype: unknown }, input: Record<string, unknown>): Record<string, unknown> {
+export function resolveOlderNames(
+  type: { prototype: unknown },
+  input: Record<string, unknown>,
+): Record<string, unknown> {
   const rules = Reflect.getMetadata(RULES, type.prototype as object) as OlderNameRule[] | undefined;
   if (rules === undefined) {
     return input;
@@ -33,7 +36,10 @@ export function resolveOlderNames(type: { prototype: unknown }, input: Record<st
     if (input[key] === undefined) {
       result[key] = input[older];
     } else if (isExclusive) {
-      throw ValidationFailedError.of(['body', key], `${key} and ${older} are two names of one field; give one of them.`);
+      throw ValidationFailedError.of(
+        ['body', key],
+        `${key} and ${older} are two names of one field; give one of them.`,
+      );
     }
   }
   return result;

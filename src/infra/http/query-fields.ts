@@ -63,7 +63,12 @@ export function parseInstant(value: string): Date | undefined {
   if (!RFC_3339.test(value)) {
     return undefined;
   }
-  const date = new Date(value.replace(/(\.\d{3})\d+/, '$1').replace(' ', 'T').toUpperCase());
+  const date = new Date(
+    value
+      .replace(/(\.\d{3})\d+/, '$1')
+      .replace(' ', 'T')
+      .toUpperCase(),
+  );
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 

@@ -1,31 +1,42 @@
-import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
+import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
 import { validate, type ValidationError } from 'class-validator';
-import { resolveOlderNames } from './older-name';
 import { ValidationFailedError, type ValidationProblem } from '@/common/app-error';
+import { toRequestInstance } from './request-instance';
 
-const ROOTS: Record<string, string> = { body: 'body', query: 'query', param: 'path', custom: 'body' };
+const ROOTS = { query: 'query', param: 'path' } as const;
 
 /** Turns bodies and queries into instances of their class and checks them; unknown fields are dropped, wrong ones are 422. */
 @Injectable()
 export class RequestValidationPipe implements PipeTransform {
-  async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    const type = metadata.metatype;
-    if (type === undefined || type === Object || type === String || metadata.type === 'custom') {
+  async transform(value: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
+    if (metatype === undefined || metatype === Object || metatype === String || type === 'custom') {
       return value;
     }
-    const root = ROOTS[metadata.type] ?? metadata.type;
-    if (metadata.type === 'body' && (typeof value !== 'object' || value === null || Array.isArray(value))) {
-      throw ValidationFailedError.of(['body'], value === undefined ? 'A body is required.' : 'Expected a JSON object.');
-    }
-    const input = resolveOlderNames(type, (value ?? {}) as Record<string, unknown>);
-    const instance = plainToInstance(type, input, { exposeDefaultValues: true }) as object;
-    const errors = await validate(instance, { whitelist: true, stopAtFirstError: true, forbidUnknownValues: false });
-    if (errors.length > 0) {
-      throw new ValidationFailedError(errors.flatMap((error) => toProblems(error, [root])));
-    }
-    return instance;
+    return type === 'body'
+      ? validateBody(metatype, value, ['body'])
+      : validateInput(metatype, (value ?? {}) as object, [ROOTS[type]]);
   }
+}
+
+/** Checks a JSON object by the decorators of `type`; `path` is where it stands. Throws `ValidationFailedError`. */
+export async function validateBody<T>(type: Type<T>, value: unknown, path: string[]): Promise<T> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw ValidationFailedError.of(path, value === undefined ? 'A body is required.' : 'Expected a JSON object.');
+  }
+  return validateInput(type, value, path);
+}
+
+async function validateInput<T>(type: Type<T>, value: object, path: string[]): Promise<T> {
+  const instance = toRequestInstance(type, value as Record<string, unknown>);
+  const errors = await validate(instance as object, {
+    whitelist: true,
+    stopAtFirstError: true,
+    forbidUnknownValues: false,
+  });
+  if (errors.length > 0) {
+    throw new ValidationFailedError(errors.flatMap((error) => toProblems(error, path)));
+  }
+  return instance;
 }
 
 function toProblems(error: ValidationError, path: string[]): ValidationProblem[] {

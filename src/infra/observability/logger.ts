@@ -16,7 +16,10 @@ export abstract class Logger {
 }
 
 /** Makes the log: readable on a terminal, JSON lines elsewhere, unless LOG_FORMAT says which. */
-export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, destination?: DestinationStream): PinoLogger {
+export function createLogger(
+  config: Pick<Config, 'logLevel' | 'logFormat'>,
+  destination?: DestinationStream,
+): PinoLogger {
   const options = {
     level: config.logLevel,
     base: undefined,

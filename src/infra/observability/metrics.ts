@@ -13,21 +13,32 @@ export class Metrics {
   readonly writeBatchSize = this.histogram('posthorn_write_batch_size', 'Messages in one commit.', BATCH_BUCKETS);
   readonly recordBatchSize = this.histogram('posthorn_record_batch_size', 'Outcomes in one commit.', BATCH_BUCKETS);
   readonly writeSeconds = this.histogram('posthorn_write_seconds', 'Time of one commit of messages.', SECONDS_BUCKETS);
-  readonly recordSeconds = this.histogram('posthorn_record_seconds', 'Time of one commit of outcomes.', SECONDS_BUCKETS);
+  readonly recordSeconds = this.histogram(
+    'posthorn_record_seconds',
+    'Time of one commit of outcomes.',
+    SECONDS_BUCKETS,
+  );
   readonly attempts = new Counter({
     name: 'posthorn_attempts_total',
     help: 'Delivery attempts by outcome: success, http_error, timeout, address_refused, dns, connection, tls, protocol.',
     labelNames: ['outcome'],
     registers: [this.registry],
   });
-  readonly attemptSeconds = this.histogram('posthorn_attempt_seconds', 'Duration of delivery attempts.', SECONDS_BUCKETS);
+  readonly attemptSeconds = this.histogram(
+    'posthorn_attempt_seconds',
+    'Duration of delivery attempts.',
+    SECONDS_BUCKETS,
+  );
   readonly firstAttemptLagSeconds = this.histogram(
     'posthorn_first_attempt_lag_seconds',
     'From the acceptance of a message to the start of its first attempts.',
     SECONDS_BUCKETS,
   );
   readonly endpointsDisabled = this.counter('posthorn_endpoints_disabled_total', 'Endpoints that Posthorn disabled.');
-  readonly recordFailures = this.counter('posthorn_record_failures_total', 'Commits of outcomes that had to be repeated.');
+  readonly recordFailures = this.counter(
+    'posthorn_record_failures_total',
+    'Commits of outcomes that had to be repeated.',
+  );
   readonly dispatchesRecovered = this.counter(
     'posthorn_dispatches_recovered_total',
     'Batches that were handed over again because their first hand-over was lost.',

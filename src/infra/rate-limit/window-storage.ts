@@ -30,6 +30,11 @@ export class WindowStorage implements ThrottlerStorage {
     }
     window.hits++;
     const seconds = Math.max(1, Math.ceil((window.endsAtMs - nowMs) / 1000));
-    return { totalHits: window.hits, timeToExpire: seconds, isBlocked: window.hits > limit, timeToBlockExpire: seconds };
+    return {
+      totalHits: window.hits,
+      timeToExpire: seconds,
+      isBlocked: window.hits > limit,
+      timeToBlockExpire: seconds,
+    };
   }
 }

@@ -93,7 +93,7 @@ async function chooseClusterDir(dataDir: string, user: ServerUser | undefined): 
   }
   // A name of its own each time: a data folder that was removed and made again must not meet its old database,
   // whose secrets are lost.
-  return join(SYSTEM_DIR, `${basename(dataDir)}-${randomBytes(4).toString('hex')}`, CLUSTER_NAME);
+  return join(SYSTEM_DIR, `${basename(dataDir).replace(/^\.+/, '')}-${randomBytes(4).toString('hex')}`, CLUSTER_NAME);
 }
 
 async function removeDrafts(parent: string): Promise<void> {

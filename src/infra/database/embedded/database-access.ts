@@ -2,6 +2,7 @@ import { Client, DatabaseError } from 'pg';
 import { SUPERUSER } from './cluster';
 
 const DATABASE = 'posthorn';
+const DEFAULT_TIMEOUT_MS = 10_000;
 const UNKNOWN_DATABASE = '3D000';
 const DUPLICATE_DATABASE = '42P04';
 
@@ -9,7 +10,7 @@ const DUPLICATE_DATABASE = '42P04';
  * Connects once, creates the database `posthorn` when it is missing, and returns its URL. Throws what `pg` throws, and
  * when a connection takes longer than `timeoutMs`.
  */
-export async function ensureDatabase(password: string, port: number, timeoutMs: number): Promise<string> {
+export async function ensureDatabase(password: string, port: number, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<string> {
   const url = urlOf(password, port, DATABASE);
   try {
     await withClient(url, timeoutMs, (client) => client.query('SELECT 1'));

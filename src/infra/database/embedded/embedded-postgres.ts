@@ -9,8 +9,6 @@ import { type StartedServer, startServer } from './server-process';
 import { serverSettings } from './server-settings';
 import { findOrCreateServerUser, isRoot, type ServerUser } from './server-user';
 
-const CONNECT_TIMEOUT_MS = 10_000;
-
 /** How to run the embedded PostgreSQL. */
 export interface EmbeddedPostgresOptions {
   /** Folder of the data, password, log and lock; created when missing. */
@@ -39,13 +37,29 @@ export interface EmbeddedPostgres {
  * Throws `DataDirInUseError` when another process uses the folder, and an Error with advice when it cannot start.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  await mkdir(options.dataDir, { recursive: true });
-  const dataDir = await realpath(options.dataDir);
-  const lock = await lockDataDir(dataDir);
+  const { dataDir, lock } = await takeDataDir(options.dataDir);
   try {
     return await startLocked({ ...options, dataDir }, lock);
   } catch (error) {
     await lock.release();
+    throw error;
+  }
+}
+
+async function takeDataDir(path: string): Promise<{ dataDir: string; lock: DataDirLock }> {
+  try {
+    await mkdir(path, { recursive: true });
+    const dataDir = await realpath(path);
+    return { dataDir, lock: await lockDataDir(dataDir) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      throw new Error(
+        `Cannot write to the data folder ${path} (${message}). ` +
+          'Run Posthorn as the user that the folder belongs to, choose another folder, or set DATABASE_URL.',
+        { cause: error },
+      );
+    }
     throw error;
   }
 }
@@ -61,14 +75,17 @@ async function startLocked(options: EmbeddedPostgresOptions, lock: DataDirLock):
   }
   const cluster = existing ?? (await createCluster(dataDir, binaries, user, settings['fsync'] === 'on'));
 
+  if (existing === undefined && !cluster.dir.startsWith(dataDir)) {
+    log(`the database is kept in ${cluster.dir}, because the user that runs PostgreSQL cannot enter ${dataDir}`);
+  }
   const adopted = await adoptServer(cluster, settings, log);
   if (adopted !== undefined) {
     return runningServer(cluster, lock, adopted.pid, adopted.connectionUrl, true);
   }
-  log(`starting PostgreSQL ${binaries.version.split('-')[0] ?? binaries.version}`);
+  log(`starting PostgreSQL ${/^\d+\.\d+/.exec(binaries.version)?.[0] ?? binaries.version}`);
   const started = await startServer({ dataDir, clusterDir: cluster.dir, binaries, user, settings, log });
   try {
-    const connectionUrl = await ensureDatabase(cluster.password, started.port, CONNECT_TIMEOUT_MS);
+    const connectionUrl = await ensureDatabase(cluster.password, started.port);
     const running = runningServer(cluster, lock, started.pid, connectionUrl, false);
     return reportUnexpectedEnd(running, started, log);
   } catch (error) {

@@ -73,6 +73,7 @@ export class InitialSchema1764000000000 implements MigrationInterface {
         payload bytea,
         is_json_object boolean NOT NULL DEFAULT true,
         payload_expires_at timestamptz NOT NULL,
+        deliver_at timestamptz,
         PRIMARY KEY (app_id, id)
       ) PARTITION BY RANGE (id);
       CREATE TABLE message_default PARTITION OF message DEFAULT;

@@ -1,0 +1,6 @@
+import './support/require-node.mjs';
+import { quickstart } from './quickstart/quickstart.mjs';
+import { main } from './support/main.mjs';
+
+// npm run quickstart [-- --once]: from a fresh clone to a delivered, verified webhook, and a server to play with.
+await main(quickstart);

@@ -1,0 +1,85 @@
+import { Interrupted } from '../support/commands.mjs';
+import { abandonStep, bold, dim, Failure, line, step } from '../support/terminal.mjs';
+import { prepareWorkspace } from '../support/workspace.mjs';
+import { startReceiver } from './receiver.mjs';
+import { showAddresses, showArrival, showAttempt, showNextMessage } from './report.mjs';
+import { createToken, startServer } from './server.mjs';
+import { serverSettings } from './settings.mjs';
+
+const ARRIVAL_TIMEOUT_MS = 30_000;
+
+/** Runs the whole tour; with `--once` it ends after the webhook is verified, else it serves until a signal comes. */
+export async function quickstart(args, signal) {
+  const isOnce = args.includes('--once');
+  const unknown = args.filter((arg) => arg !== '--once');
+  if (unknown.length > 0) {
+    throw new Failure(`Usage: npm run quickstart [-- --once]. There is no ${unknown.join(' ')}.`);
+  }
+  line(`\n${bold('Posthorn quickstart')}\n`);
+  await prepareWorkspace(signal);
+
+  const { env, note } = await serverSettings(process.env);
+  const receiver = await startReceiver();
+  const server = startServer(env);
+  try {
+    await whileRunning(server, signal, () => tour({ env, server, receiver, note, isOnce }));
+    if (!isOnce) {
+      await whileRunning(server, signal, () => new Promise(() => undefined));
+    }
+  } catch (error) {
+    // A signal while it serves is how it is meant to end.
+    if (!(error instanceof Interrupted && server.isServing)) {
+      throw error;
+    }
+  } finally {
+    await stopAll(server, receiver);
+  }
+}
+
+async function tour({ env, server, receiver, note, isOnce }) {
+  const url = await step('Starting the server with its own PostgreSQL', () => server.ready);
+  const token = await step('Creating a token for the organization', () => createToken(env));
+  const sdk = await import('./first-message.mjs'); // not earlier: the SDK has only just been installed
+  const svix = sdk.connect(url, token);
+  const sent = await step('Posting a message with the svix SDK', () => sdk.sendFirstMessage(svix, receiver.url));
+  const arrived = await step('Waiting for the webhook', () =>
+    receiver.waitFor(sent.messageId, ARRIVAL_TIMEOUT_MS, () => sdk.explainSilence(svix, sent)),
+  );
+  await step('Verifying its signature with standardwebhooks', () => sdk.verify(arrived, sent.secret));
+  const attempt = await step('Reading the recorded attempt', () => sdk.recordedAttempt(svix, sent));
+
+  showArrival(arrived);
+  showAttempt(attempt);
+  showAddresses({ url, token, dataDir: env.DATA_DIR, note });
+  if (!isOnce) {
+    showNextMessage({ url, token, applicationUid: sdk.APPLICATION_UID, eventType: sdk.EVENT_TYPE });
+    receiver.onArrival((request) => sdk.showVerdict(request, sent.secret));
+    server.showProblems();
+    server.isServing = true;
+    line(`  ${dim('Serving. Ctrl-C drains and stops it.')}\n`);
+  }
+}
+
+/** Does the work, unless a signal comes or the server ends before it is done. */
+async function whileRunning(server, signal, work) {
+  signal.throwIfAborted();
+  let onAbort;
+  const interrupted = new Promise((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work(), interrupted, server.ended]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function stopAll(server, receiver) {
+  abandonStep();
+  await receiver.close();
+  if (server.isRunning) {
+    line();
+    await step('Draining and stopping', () => server.stop());
+  }
+}

@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { endGroup, exitOf, mustRun, ROOT, run } from '../support/commands.mjs';
+import { cyan, Failure, line, red, tail } from '../support/terminal.mjs';
+
+const PROGRAM = 'bin/posthorn.js';
+const WARN = new Set(['warn', 'error', 'fatal']);
+const KEPT_LINES = 200;
+/** The server gives itself 30 s to drain; this is for one that does not even do that. */
+const STOP_TIMEOUT_MS = 40_000;
+
+/** Prints a token for the default organization, as `posthorn token create` does. */
+export async function createToken(env) {
+  return (await mustRun('posthorn token create', process.execPath, [PROGRAM, 'token', 'create'], { env })).trim();
+}
+
+/**
+ * Starts `posthorn serve`. `ready` resolves with its address, `ended` rejects when it ends unasked. `stop` drains it and
+ * leaves no PostgreSQL behind, whatever happened.
+ */
+export function startServer(env) {
+  // A group of its own: Ctrl-C is for us, who then ask the server to drain.
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+    cwd: ROOT,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: process.platform !== 'win32',
+  });
+  return new Server(child, env, leash(child));
+}
+
+/**
+ * Ends the server when this process dies without a chance to do it, even by SIGKILL: its input closes then. Unix only.
+ */
+function leash(child) {
+  if (process.platform === 'win32') {
+    return undefined;
+  }
+  const script = 'read -r word; [ "$word" = done ] || kill -TERM "$1"';
+  const shell = spawn('/bin/sh', ['-c', script, 'leash', String(child.pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  shell.stdin.on('error', () => undefined); // it is gone already when somebody has killed it
+  shell.unref();
+  return shell;
+}
+
+class Server {
+  isRunning = true;
+  /** Whether the tour is over, so that a signal is the normal end. */
+  isServing = false;
+  #lines = [];
+  #showsProblems = false;
+  #isStopping = false;
+  #onUrl = () => undefined;
+
+  constructor(child, env, leashOfChild) {
+    this.child = child;
+    this.env = env;
+    this.ready = new Promise((resolve) => (this.#onUrl = resolve));
+    this.exited = exitOf(child).finally(() => {
+      this.isRunning = false;
+      leashOfChild?.stdin.end('done\n');
+    });
+    this.ended = this.exited.then((exit) => this.#explainEnd(exit));
+    this.ended.catch(() => undefined); // nobody may be listening at that moment; who asks later gets it
+    createInterface({ input: child.stdout }).on('line', (text) => this.#read(text));
+    createInterface({ input: child.stderr }).on('line', (text) => this.#keep({ level: 'stderr', msg: text }));
+  }
+
+  /** From now on prints what the server logs as a warning or worse. */
+  showProblems() {
+    this.#showsProblems = true;
+  }
+
+  async stop() {
+    this.#isStopping = true;
+    this.child.kill('SIGTERM');
+    const timer = setTimeout(() => void endGroup(this.child, this.exited), STOP_TIMEOUT_MS);
+    const { code } = await this.exited;
+    clearTimeout(timer);
+    if (code !== 0) {
+      await this.#stopPostgres();
+      throw new Failure('The server did not stop cleanly.', this.#tail());
+    }
+  }
+
+  async #explainEnd({ code, signal }) {
+    if (this.#isStopping) {
+      return new Promise(() => undefined);
+    }
+    await this.#stopPostgres();
+    throw new Failure(`The server ended with ${signal ?? `exit code ${code}`}.`, this.#tail());
+  }
+
+  /** PostgreSQL outlives a server that was killed; the next process on the folder adopts it, and this one stops it then. */
+  async #stopPostgres() {
+    await run(process.execPath, [PROGRAM, 'migrate'], { env: this.env });
+  }
+
+  #read(text) {
+    let entry;
+    try {
+      entry = JSON.parse(text);
+    } catch {
+      entry = { level: 'info', msg: text }; // not a log line
+    }
+    this.#keep(entry);
+    const url = /^API\s+(http:\S+)\/api\/v1$/.exec(entry.msg)?.[1];
+    if (url !== undefined) {
+      this.#onUrl(url);
+    }
+  }
+
+  #keep(entry) {
+    this.#lines.push(entry);
+    this.#lines.splice(0, this.#lines.length - KEPT_LINES);
+    if (this.#showsProblems && WARN.has(entry.level)) {
+      line(`  ${entry.level === 'warn' ? cyan('warn ') : red(entry.level)}  ${entry.msg}${reasonOf(entry)}`);
+    }
+  }
+
+  /** What the server said on stderr, or else the end of its log. */
+  #tail() {
+    const said = this.#lines.filter(({ level }) => level === 'stderr');
+    const chosen = said.length > 0 ? said : this.#lines;
+    return tail(chosen.map((entry) => `${entry.msg}${reasonOf(entry)}`).join('\n'), 15);
+  }
+}
+
+function reasonOf(entry) {
+  return entry.err?.message === undefined ? '' : `: ${entry.err.message}`;
+}

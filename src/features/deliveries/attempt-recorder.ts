@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { GroupCommit } from '@libs/group-commit/group-commit';
+import { isTransientDatabaseError } from '@/infra/database/database-errors';
+import { Logger } from '@/infra/observability/logger';
+import { Metrics } from '@/infra/observability/metrics';
+import { type AttemptRow, DeliveriesRepository } from './deliveries.repository';
+import { PendingChanges } from './pending-changes';
+
+/** What one delivery adds to the next commit. */
+export interface RecordStep {
+  /** An attempt that was made. */
+  attempt?: AttemptRow;
+  /** What becomes of the delivery's row in `pending_delivery`. */
+  change?: (pending: PendingChanges) => void;
+  /** The dispatch row of the batch, when this is the last step of the batch. */
+  finishesDispatch?: string;
+}
+
+const MAX_STEPS = 500;
+/** Outcomes kept in memory while the database is away; beyond it they are lost, and their deliveries are repeated. */
+const MAX_WAITING = 20_000;
+const LINGER_MS = 2;
+const MAX_BACKOFF_MS = 2_000;
+
+/**
+ * Writes down what deliveries came to, many in one transaction. Steps are committed strictly in the order in which they
+ * were submitted, one commit at a time: that is why a dispatch row may be deleted together with its last outcome.
+ * `submit` resolves after the commit.
+ */
+@Injectable()
+export class AttemptRecorder {
+  private readonly commits: GroupCommit<RecordStep, undefined>;
+
+  constructor(
+    private readonly repository: DeliveriesRepository,
+    private readonly log: Logger,
+    private readonly metrics: Metrics,
+  ) {
+    this.commits = new GroupCommit({
+      flush: async (steps) => {
+        await this.commit(steps);
+        return steps.map(() => undefined);
+      },
+      maxItems: MAX_STEPS,
+      maxConcurrentFlushes: 1,
+      maxWaiting: MAX_WAITING,
+      lingerMs: LINGER_MS,
+    });
+    metrics.gauge('posthorn_record_waiting', 'Outcomes that wait for a commit.', () => this.commits.waiting);
+  }
+
+  /** Rejects only when too much waits; the delivery then counts as unfinished and is repeated. */
+  submit(step: RecordStep): Promise<void> {
+    return this.commits.submit(step);
+  }
+
+  /** Resolves when everything submitted is committed. */
+  drain(): Promise<void> {
+    return this.commits.drain();
+  }
+
+  private async commit(steps: RecordStep[]): Promise<void> {
+    for (let round = 0; ; round++) {
+      try {
+        await this.write(steps);
+        return;
+      } catch (error) {
+        this.metrics.recordFailures.inc();
+        if (!isTransientDatabaseError(error)) {
+          await this.commitApart(steps, error);
+          return;
+        }
+        this.log.warn(
+          { err: error, steps: steps.length },
+          'outcomes could not be written; they are kept and written again',
+        );
+        await delay(Math.min(MAX_BACKOFF_MS, 50 * 2 ** Math.min(round, 10)));
+      }
+    }
+  }
+
+  /** One step that the database refuses must not take the others with it: halves until it stands alone. */
+  private async commitApart(steps: RecordStep[], error: unknown): Promise<void> {
+    if (steps.length > 1) {
+      const middle = Math.ceil(steps.length / 2);
+      await this.commit(steps.slice(0, middle));
+      await this.commit(steps.slice(middle));
+      return;
+    }
+    const [step] = steps;
+    this.log.error({ err: error, attempt: step?.attempt?.outcome.id }, 'an outcome cannot be written');
+    throw error;
+  }
+
+  private async write(steps: readonly RecordStep[]): Promise<void> {
+    const pending = new PendingChanges();
+    const attempts: AttemptRow[] = [];
+    const dispatchIds: string[] = [];
+    for (const { attempt, change, finishesDispatch } of steps) {
+      if (attempt !== undefined) {
+        attempts.push(attempt);
+      }
+      change?.(pending);
+      if (finishesDispatch !== undefined) {
+        dispatchIds.push(finishesDispatch);
+      }
+    }
+    const stop = this.metrics.recordSeconds.startTimer();
+    await this.repository.record(attempts, pending, dispatchIds);
+    stop();
+    this.metrics.recordBatchSize.observe(steps.length);
+  }
+}

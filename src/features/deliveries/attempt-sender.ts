@@ -1,0 +1,84 @@
+import { Injectable } from '@nestjs/common';
+import { GuardedHttpClient, type PostOutcome } from '@libs/guarded-fetch/guarded-fetch';
+import { parseRetryAfter } from '@libs/retry-schedule/retry-schedule';
+import { newId } from '@libs/sortable-id/sortable-id';
+import { signWebhook, type SigningSecret } from '@libs/webhook-signing/webhook-signing';
+import { Clock } from '@/common/clock';
+import { type DeliveryEndpoint } from '@/features/endpoints/endpoints.types';
+import { Config } from '@/infra/config/config';
+import { Metrics } from '@/infra/observability/metrics';
+import { type AttemptOutcome, type Delivery } from './deliveries.types';
+
+const USER_AGENT = 'Posthorn-Webhooks/1.0';
+
+/** Makes one attempt: signs the message for its endpoint and posts it. */
+@Injectable()
+export class AttemptSender {
+  private readonly prefixes: readonly string[];
+
+  constructor(
+    private readonly http: GuardedHttpClient,
+    private readonly clock: Clock,
+    private readonly metrics: Metrics,
+    private readonly config: Config,
+  ) {
+    this.prefixes = config.webhookHeaders === 'both' ? ['svix', 'webhook'] : [config.webhookHeaders];
+  }
+
+  /** Never rejects: whatever happens is an outcome. */
+  async send({ message, endpoint }: Delivery): Promise<AttemptOutcome> {
+    const startedAtMs = this.clock.now();
+    const id = newId('atmpt', startedAtMs);
+    const outcome = await this.http.post({
+      url: endpoint.url,
+      headers: this.headersOf(message.id, message.payload, endpoint, startedAtMs),
+      body: message.payload,
+      timeoutMs: this.config.requestTimeoutSeconds * 1000,
+    });
+    const result = toAttemptOutcome(id, outcome, this.clock.now());
+    this.metrics.attempts.inc({ outcome: result.label });
+    this.metrics.attemptSeconds.observe(outcome.durationMs / 1000);
+    return result;
+  }
+
+  private headersOf(id: string, body: Buffer, endpoint: DeliveryEndpoint, nowMs: number): Record<string, string> {
+    const timestampSeconds = Math.floor(nowMs / 1000);
+    const signature = signWebhook({ id, timestampSeconds, body, secrets: liveSecrets(endpoint, nowMs) });
+    const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': USER_AGENT };
+    for (const prefix of this.prefixes) {
+      headers[`${prefix}-id`] = id;
+      headers[`${prefix}-timestamp`] = String(timestampSeconds);
+      headers[`${prefix}-signature`] = signature;
+    }
+    // Last, as the customer's own headers win, but for those that endpoints refuse at creation.
+    return Object.assign(headers, endpoint.headers);
+  }
+}
+
+function liveSecrets(endpoint: DeliveryEndpoint, nowMs: number): SigningSecret[] {
+  return endpoint.secrets
+    .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs)
+    .map(({ secret }) => secret);
+}
+
+function toAttemptOutcome(id: string, outcome: PostOutcome, nowMs: number): AttemptOutcome {
+  const common = { id, durationMs: Math.round(outcome.durationMs), finishedAtMs: nowMs };
+  if (outcome.kind === 'failure') {
+    return {
+      ...common,
+      isSuccess: false,
+      statusCode: 0,
+      response: Buffer.from(outcome.message),
+      label: outcome.reason,
+    };
+  }
+  const isSuccess = outcome.statusCode >= 200 && outcome.statusCode <= 299;
+  return {
+    ...common,
+    isSuccess,
+    statusCode: outcome.statusCode,
+    response: outcome.body,
+    label: isSuccess ? 'success' : 'http_error',
+    retryAfterMs: isSuccess ? undefined : parseRetryAfter(outcome.retryAfter, nowMs),
+  };
+}

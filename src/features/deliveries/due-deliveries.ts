@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '@libs/sortable-id/sortable-id';
+import { Clock } from '@/common/clock';
+import { EndpointsService } from '@/features/endpoints/endpoints.service';
+import { MessagesService } from '@/features/messages/messages.service';
+import { type StoredMessage } from '@/features/messages/messages.types';
+import { Config } from '@/infra/config/config';
+import { Logger } from '@/infra/observability/logger';
+import { AttemptRecorder } from './attempt-recorder';
+import { AttemptRunner } from './attempt-runner';
+import { DeliveriesRepository } from './deliveries.repository';
+import { type Delivery, type PendingDelivery } from './deliveries.types';
+import { visibilityMsOf } from './visibility';
+
+const MAX_CLAIM = 200;
+/** A delivery whose endpoint has no room, or whose message is on its way there, is due again after this long. */
+const POSTPONE_MS = 1_000;
+
+/**
+ * Works on deliveries that are due: retries, resends, deferred and parked ones. Takes only what it has room for, from a
+ * budget of its own, so that a storm of retries cannot starve first attempts, nor the other way round.
+ */
+@Injectable()
+export class DueDeliveries {
+  private inFlight = 0;
+
+  constructor(
+    private readonly repository: DeliveriesRepository,
+    private readonly messages: MessagesService,
+    private readonly endpoints: EndpointsService,
+    private readonly runner: AttemptRunner,
+    private readonly recorder: AttemptRecorder,
+    private readonly clock: Clock,
+    private readonly config: Config,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Claims what is due and starts it. Resolves to whether there may be more at once. `onProgress` is called when room
+   * becomes free, or with the time at which something is due.
+   */
+  async work(onProgress: (dueAtMs: number) => void): Promise<boolean> {
+    const limit = Math.min(MAX_CLAIM, this.config.retryMaxInFlight - this.inFlight);
+    if (limit <= 0) {
+      return false;
+    }
+    const claim = newId('dsp', this.clock.now());
+    const rows = await this.repository.claimDue(claim, limit, this.clock.now() + visibilityMsOf(this.config));
+    if (rows.length === 0) {
+      return false;
+    }
+    const messages = await this.messages.findMany(
+      rows.map((row) => row.appId),
+      rows.map((row) => row.messageId),
+    );
+    const byId = new Map(messages.map((message) => [message.id, message]));
+    for (const row of rows) {
+      await this.start(row, claim, byId.get(row.messageId), onProgress);
+    }
+    return rows.length === limit;
+  }
+
+  private async start(
+    row: PendingDelivery,
+    claim: string,
+    message: StoredMessage | undefined,
+    onProgress: (dueAtMs: number) => void,
+  ): Promise<void> {
+    const key = { messageId: row.messageId, endpointId: row.endpointId, isManual: row.isManual, claim };
+    const endpoint = (await this.endpoints.forDelivery(row.appId)).get(row.endpointId);
+    if (message?.payload == null || endpoint === undefined || endpoint.isDisabled) {
+      // Nothing left to deliver, or nobody to deliver it to: the delivery ends here.
+      this.record({ change: (pending) => pending.delete(key) });
+      return;
+    }
+    if (this.runner.isUnderWay(row.messageId, row.endpointId) || !this.runner.gate.tryEnter(row.endpointId)) {
+      const dueAtMs = this.clock.now() + POSTPONE_MS;
+      this.record({ change: (pending) => pending.update({ ...key, dueAtMs, attemptNumber: row.attemptNumber }) });
+      onProgress(dueAtMs);
+      return;
+    }
+    const delivery: Delivery = {
+      message: { ...message, payload: message.payload, deliverAtMs: null },
+      endpoint,
+      attemptNumber: row.attemptNumber,
+      isManual: row.isManual,
+    };
+    this.inFlight++;
+    void this.runner.run(delivery).then(({ outcome, next }) => {
+      this.inFlight--;
+      this.record({
+        attempt: { delivery, outcome },
+        change: (pending) => (next === undefined ? pending.delete(key) : pending.update({ ...key, ...next })),
+      });
+      onProgress(next?.dueAtMs ?? 0);
+    });
+  }
+
+  private record(step: Parameters<AttemptRecorder['submit']>[0]): void {
+    this.recorder.submit(step).catch((error: unknown) => {
+      this.log.warn({ err: error }, 'an outcome was lost; its delivery is repeated when its claim has expired');
+    });
+  }
+}

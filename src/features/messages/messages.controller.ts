@@ -1,0 +1,77 @@
+import { Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { type FastifyReply } from 'fastify';
+import { type Access } from '@/features/auth/access.types';
+import { AllowFor, CurrentAccess } from '@/features/auth/audience.decorator';
+import { ApiRoute } from '@/infra/http/api-operation.decorator';
+import { idempotencyKeyOf } from '@/infra/http/idempotency-key';
+import { type JsonBody, JsonTextBody } from '@/infra/http/json-text.decorator';
+import { sendJsonText } from '@/infra/http/send-json-text';
+import { ContentQuery, MessageIn, MessageListQuery } from './messages.requests';
+import { messageJson, MessageOut, MessagePage, pageJson } from './messages.responses';
+import { MessagesService } from './messages.service';
+import { toMessagePageRequest } from './message-page-request';
+
+@ApiTags('Message')
+@Controller('api/v1/app/:app_id/msg')
+export class MessagesController {
+  constructor(private readonly messages: MessagesService) {}
+
+  @Post()
+  @ApiBody({ type: MessageIn })
+  @ApiHeader({
+    name: 'idempotency-key',
+    required: false,
+    description: 'A repetition with the same key within 12 hours gets the first message again.',
+  })
+  @ApiRoute({
+    id: 'v1.message.create',
+    summary: 'Send a message',
+    description: 'A 202 means that the message is committed to the database and will be delivered.',
+    responses: { 202: MessageOut },
+    errors: [409, 413],
+  })
+  async create(
+    @CurrentAccess() access: Access,
+    @Param('app_id') appId: string,
+    @JsonTextBody() body: JsonBody,
+    @Query() query: ContentQuery,
+    @Headers('idempotency-key') key: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const message = await this.messages.create(access, appId, body, idempotencyKeyOf(key));
+    sendJsonText(reply, 202, messageJson(message, query.with_content !== false));
+  }
+
+  @Get()
+  @AllowFor('application')
+  @ApiRoute({ id: 'v1.message.list', summary: 'List messages, newest first', responses: { 200: MessagePage } })
+  async list(
+    @CurrentAccess() access: Access,
+    @Param('app_id') appId: string,
+    @Query() query: MessageListQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const filter = { ...query, eventTypes: query.event_types };
+    const page = toMessagePageRequest(query, MessagesService.isKey);
+    sendJsonText(
+      reply,
+      200,
+      pageJson(await this.messages.list(access, appId, filter, page, query.with_content !== false)),
+    );
+  }
+
+  @Get(':msg_id')
+  @AllowFor('application')
+  @ApiRoute({ id: 'v1.message.get', summary: 'Get a message', responses: { 200: MessageOut } })
+  async get(
+    @CurrentAccess() access: Access,
+    @Param('app_id') appId: string,
+    @Param('msg_id') messageId: string,
+    @Query() query: ContentQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const message = await this.messages.resolve(access, appId, messageId);
+    sendJsonText(reply, 200, messageJson(message, query.with_content !== false));
+  }
+}

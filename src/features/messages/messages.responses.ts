@@ -1,0 +1,88 @@
+import { timeOfId } from '@libs/sortable-id/sortable-id';
+import { type Page } from '@/common/page';
+import { type StoredMessage } from './messages.types';
+
+/** A message. */
+export class MessageOut {
+  /** @example msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  id: string;
+
+  /**
+   * Your own id of the event.
+   * @example evt-4711
+   */
+  eventId: string | null;
+
+  /** @example invoice.paid */
+  eventType: string;
+
+  /**
+   * The payload as it was sent. `{"expired":true}` once its content is removed; `{"rawPayload":"..."}` when it is not a
+   * JSON object; empty without content.
+   * @example { "type": "invoice.paid", "data": { "id": "invoice_123" } }
+   */
+  payload: Record<string, unknown>;
+
+  channels: string[] | null;
+
+  tags: string[] | null;
+
+  /** When the message was accepted. */
+  timestamp: Date;
+
+  /** When it is to be delivered; null is at once. */
+  deliverAt: Date | null;
+}
+
+/** One page of messages, newest first. */
+export class MessagePage implements Page<MessageOut> {
+  data: MessageOut[];
+
+  /** Key of the last item: pass it as `iterator` to get the next page. */
+  iterator: string | null;
+
+  /** Pass it as `iterator` to go back. */
+  prevIterator?: string;
+
+  /** True when there is no further page. */
+  done: boolean;
+}
+
+const EXPIRED = '{"expired":true}';
+
+/**
+ * The message as JSON text: the payload is inserted as the bytes that it is stored as, never parsed, so that the largest
+ * and the deepest costs no more than copying it, and numbers keep all their digits.
+ */
+export function messageJson(message: StoredMessage, withContent: boolean): string {
+  return `{${messageMembers(message, withContent)}}`;
+}
+
+/** The members of `messageJson` without the braces, for answers that add some. */
+export function messageMembers(message: StoredMessage, withContent: boolean): string {
+  const timestamp = new Date(timeOfId(message.id)).toISOString();
+  return [
+    `"id":"${message.id}"`,
+    `"eventId":${JSON.stringify(message.eventId)}`,
+    `"eventType":"${message.eventType}"`,
+    `"payload":${withContent ? payloadJson(message) : '{}'}`,
+    `"channels":${JSON.stringify(message.channels)}`,
+    `"tags":${JSON.stringify(message.tags)}`,
+    `"timestamp":"${timestamp}"`,
+    `"deliverAt":${message.deliverAt === null ? 'null' : `"${message.deliverAt.toISOString()}"`}`,
+  ].join(',');
+}
+
+function payloadJson(message: StoredMessage): string {
+  if (message.payload === null) {
+    return EXPIRED;
+  }
+  const text = message.payload.toString('utf8');
+  return message.isJsonObject ? text : JSON.stringify({ rawPayload: text });
+}
+
+/** A page whose items are JSON texts already. */
+export function pageJson(page: Page<string>): string {
+  const { data, ...rest } = page;
+  return `{"data":[${data.join(',')}],${JSON.stringify(rest).slice(1)}`;
+}

@@ -1,0 +1,2 @@
+/** An answer that says nothing but its status. */
+export class EmptyOut {}

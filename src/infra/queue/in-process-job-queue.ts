@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { Logger } from '@/infra/observability/logger';
+import { type ConsumeOptions, JobQueue, type QueueDefinition } from './job-queue';
+
+/** Jobs that wait in memory; further ones are refused, and come back from the database when there is room. */
+const MAX_WAITING = 1_000;
+
+interface Waiting {
+  id: string;
+  job: unknown;
+}
+
+class Lane {
+  readonly waiting = new Map<string, Waiting>();
+  readonly active = new Map<string, Promise<void>>();
+  consumer?: { concurrency: number; handler: (job: never) => Promise<void> };
+}
+
+/** The queue of a single process: bounded, in memory, first in first out. */
+@Injectable()
+export class InProcessJobQueue extends JobQueue {
+  private readonly lanes = new Map<string, Lane>();
+  private isStopped = false;
+
+  constructor(private readonly log: Logger) {
+    super();
+  }
+
+  async add<Job>(queue: QueueDefinition<Job>, id: string, job: Job): Promise<boolean> {
+    const lane = this.laneOf(queue);
+    if (lane.waiting.has(id) || lane.active.has(id)) {
+      return true;
+    }
+    if (this.isStopped || lane.waiting.size >= MAX_WAITING) {
+      return false;
+    }
+    lane.waiting.set(id, { id, job });
+    this.pump(lane);
+    return true;
+  }
+
+  consume<Job>(queue: QueueDefinition<Job>, options: ConsumeOptions, handler: (job: Job) => Promise<void>): void {
+    const lane = this.laneOf(queue);
+    if (lane.consumer !== undefined) {
+      throw new Error(`queue ${queue.name} has a consumer already`);
+    }
+    lane.consumer = { concurrency: options.concurrency, handler };
+    this.pump(lane);
+  }
+
+  async waiting(queue: QueueDefinition<unknown>): Promise<number> {
+    return this.laneOf(queue).waiting.size;
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    const active = [...this.lanes.values()].flatMap((lane) => [...lane.active.values()]);
+    await Promise.all(active);
+  }
+
+  private laneOf(queue: QueueDefinition<unknown>): Lane {
+    let lane = this.lanes.get(queue.name);
+    if (lane === undefined) {
+      lane = new Lane();
+      this.lanes.set(queue.name, lane);
+    }
+    return lane;
+  }
+
+  private pump(lane: Lane): void {
+    const { consumer } = lane;
+    while (consumer !== undefined && !this.isStopped && lane.active.size < consumer.concurrency) {
+      const next = lane.waiting.values().next();
+      if (next.done) {
+        return;
+      }
+      lane.waiting.delete(next.value.id);
+      this.run(lane, next.value, consumer.handler);
+    }
+  }
+
+  private run(lane: Lane, { id, job }: Waiting, handler: (job: never) => Promise<void>): void {
+    const running = handler(job as never)
+      .catch((error: unknown) =>
+        this.log.warn({ err: error, job: id }, 'a job failed; its work is in the database and comes again'),
+      )
+      .finally(() => {
+        lane.active.delete(id);
+        this.pump(lane);
+      });
+    lane.active.set(id, running);
+  }
+}

@@ -1,0 +1,42 @@
+/** A queue by name, together with the type of its jobs. */
+export interface QueueDefinition<Job> {
+  readonly name: string;
+  /** Never set; carries the type. */
+  readonly job?: Job;
+}
+
+/** Names a queue and the type of its jobs. */
+export function defineQueue<Job>(name: string): QueueDefinition<Job> {
+  return { name };
+}
+
+/** How a queue is worked on. */
+export interface ConsumeOptions {
+  /** Most jobs under way at once in this process. */
+  concurrency: number;
+}
+
+/**
+ * Hands work from one role to another. At least once, or not at all: whoever adds a job must have written down durably
+ * what it stands for, because a queue may refuse, forget or repeat it. One contract suite holds for every driver.
+ */
+export abstract class JobQueue {
+  /**
+   * Adds a job. Returns false when it was not taken: the queue is full, closed or out of reach. An id that is waiting or
+   * under way already is a no-op that returns true. Never rejects.
+   */
+  abstract add<Job>(queue: QueueDefinition<Job>, id: string, job: Job): Promise<boolean>;
+
+  /** Starts to work on a queue; once per queue and process. A handler that rejects leaves its job undone and logged. */
+  abstract consume<Job>(
+    queue: QueueDefinition<Job>,
+    options: ConsumeOptions,
+    handler: (job: Job) => Promise<void>,
+  ): void;
+
+  /** Jobs that wait in this queue. */
+  abstract waiting(queue: QueueDefinition<unknown>): Promise<number>;
+
+  /** Takes no more jobs and waits for those under way. */
+  abstract stop(): Promise<void>;
+}

@@ -1,0 +1,40 @@
+import { type BeforeApplicationShutdown, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { AttemptRecorder } from '@/features/deliveries/attempt-recorder';
+import { AttemptRunner } from '@/features/deliveries/attempt-runner';
+import { DeliveriesModule } from '@/features/deliveries/deliveries.module';
+import { DeliveryRecovery } from '@/features/deliveries/delivery-recovery';
+import { DispatchProcessor } from '@/features/deliveries/dispatch.processor';
+import { DuePoller } from '@/features/deliveries/due-poller';
+import { DISPATCH_QUEUE } from '@/features/messages/dispatch-queue';
+import { JobQueue } from '@/infra/queue/job-queue';
+
+/** Batches under way at once: enough to fill the budget of first attempts, few enough to bound memory. */
+const DISPATCH_CONCURRENCY = 16;
+
+/** Delivers. Every queue and its processor is listed here. */
+@Module({ imports: [DeliveriesModule] })
+export class WorkerRole implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly dispatches: DispatchProcessor,
+    private readonly poller: DuePoller,
+    private readonly recovery: DeliveryRecovery,
+    private readonly runner: AttemptRunner,
+    private readonly recorder: AttemptRecorder,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.recovery.run();
+    this.queue.consume(DISPATCH_QUEUE, { concurrency: DISPATCH_CONCURRENCY }, (job) => this.dispatches.process(job));
+    this.poller.start();
+  }
+
+  /** Takes nothing new, parks what waits, finishes what is under way, writes it all down. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.poller.stop();
+    this.dispatches.park();
+    await this.queue.stop();
+    await this.runner.drain();
+    await this.recorder.drain();
+  }
+}
