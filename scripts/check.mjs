@@ -1,7 +1,7 @@
 import './support/require-node.mjs';
 import { npm, run } from './support/commands.mjs';
 import { main } from './support/main.mjs';
-import { bold, dim, green, indent, line, red, secondsSince } from './support/terminal.mjs';
+import { bold, dim, green, indent, line, red, timeSince } from './support/terminal.mjs';
 import { prepareWorkspace } from './support/workspace.mjs';
 
 /** The scripts of package.json, the slowest first, because two run at a time. */
@@ -38,7 +38,7 @@ async function check(name, signal) {
   const [command, ...args] = npm();
   const { code, output } = await run(command, [...args, 'run', '--silent', name], { signal });
   const verdict = code === 0 ? green('ok    ') : red('failed');
-  line(`  ${verdict} ${secondsSince(startedAt)}  ${CHECKS[name]} ${dim(`(${name})`)}`);
+  line(`  ${verdict} ${timeSince(startedAt)}  ${CHECKS[name]} ${dim(`(${name})`)}`);
   if (code !== 0) {
     line(`\n${indent(output.trimEnd(), '    ')}\n`);
   }

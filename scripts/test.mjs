@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { run } from './support/commands.mjs';
 import { main } from './support/main.mjs';
-import { bold, Failure, green, line, red, secondsSince } from './support/terminal.mjs';
+import { bold, Failure, green, line, red, timeSince } from './support/terminal.mjs';
 import { prepareWorkspace } from './support/workspace.mjs';
 
 const JEST = join('node_modules', 'jest', 'bin', 'jest.js');
@@ -71,5 +71,5 @@ function printSummary(command, code, results, startedAt) {
       : `${results.numPassedTests} passed, ${results.numFailedTests} failed` +
         (results.numPendingTests > 0 ? `, ${results.numPendingTests} skipped` : '') +
         (results.numRuntimeErrorTestSuites > 0 ? `, ${results.numRuntimeErrorTestSuites} files did not run` : '');
-  line(`\n${bold(command)} ${verdict}: ${counts}, in ${secondsSince(startedAt).trim()}`);
+  line(`\n${bold(command)} ${verdict}: ${counts}, in ${timeSince(startedAt).trim()}`);
 }

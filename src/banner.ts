@@ -1,20 +1,18 @@
 import { type Config } from '@/infra/config/config';
+import { createLogger } from '@/infra/observability/logger';
 
 interface Facts {
   config: Config;
   roles: readonly string[];
+  /** Where the API is, for example `http://127.0.0.1:8071`. */
   url: string;
   database: { description: string };
 }
 
-/** What a person wants to know when the server has started, a line each. */
-export function banner({ config, roles, url, database }: Facts): string[] {
+/** Says that the server has started, and what a person wants to know then; whatever LOG_LEVEL is, as it names the port. */
+export function printBanner({ config, roles, url, database }: Facts): void {
+  const log = createLogger({ ...config, logLevel: 'info' });
   const mode = config.databaseUrl === undefined ? 'embedded' : 'standalone';
-  return [
-    `Posthorn is ready in ${mode} mode, roles ${roles.join(', ')}`,
-    `API      ${url}/api/v1`,
-    `Docs     ${url}/docs`,
-    `Metrics  ${url}/metrics`,
-    `Database ${database.description}`,
-  ];
+  const addresses = { api: `${url}/api/v1`, docs: `${url}/docs`, metrics: `${url}/metrics` };
+  log.info({ mode, roles, ...addresses, database: database.description }, `Posthorn is ready at ${url}`);
 }

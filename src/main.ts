@@ -6,7 +6,7 @@ import { openDatabase } from '@/infra/database/open-database';
 import { createLogger, type Logger } from '@/infra/observability/logger';
 import { ALL_ROLES, type Role } from '@/roles/app.module';
 import { createApp } from '@/roles/create-app';
-import { banner } from './banner';
+import { printBanner } from './banner';
 
 /** A server that runs. */
 export interface RunningServer {
@@ -33,9 +33,7 @@ export async function startServer(config: Config, roles: readonly Role[] = ALL_R
   try {
     app = await createApp(database.config, roles, logger);
     const url = await listen(app, complete.listenAddress);
-    for (const line of banner({ config: complete, roles, url, database })) {
-      logger.info({}, line);
-    }
+    printBanner({ config: complete, roles, url, database });
     return { url, stop: once(() => stopAll(app, database, logger)) };
   } catch (error) {
     await stopAll(app, database, logger);

@@ -1,7 +1,7 @@
 import { bold, cyan, dim, green, line } from '../support/terminal.mjs';
 
-/** Headers that say something about the webhook; `host`, `accept` and the like do not. */
-const SHOWN_HEADERS = /^(webhook-|svix-|content-type$|user-agent$)/;
+/** Headers that say something about the webhook; `host` does not, and `svix-*` says the same as `webhook-*`. */
+const SHOWN_HEADERS = /^(webhook-|content-type$|user-agent$)/;
 
 /** The request as the receiver got it. */
 export function showArrival({ method, path, headers, body }) {

@@ -39,10 +39,10 @@ export async function step(title, work) {
   process.stdout.write(`  ${title} ${dim('.'.repeat(Math.max(3, TITLE_WIDTH - title.length)))} `);
   try {
     const result = await work();
-    end(green(secondsSince(startedAt)));
+    end(green(timeSince(startedAt)));
     return result;
   } catch (error) {
-    end(red(`failed after ${secondsSince(startedAt).trim()}`));
+    end(red(`failed after ${timeSince(startedAt).trim()}`));
     throw error;
   }
 }
@@ -55,9 +55,10 @@ export function abandonStep() {
   }
 }
 
-/** Right-aligned seconds such as ` 1.2 s`, from a `performance.now()`. */
-export function secondsSince(startedAt) {
-  return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`.padStart(7);
+/** How long it has been since a `performance.now()`: right-aligned, such as `  85 ms` or ` 1.2 s`. */
+export function timeSince(startedAt) {
+  const ms = performance.now() - startedAt;
+  return (ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`).padStart(7);
 }
 
 /** Prints why a command ends, and what the failed program said. */

@@ -18,7 +18,6 @@ export function fastifyOptions(config: Config, log: Logger): FastifyServerOption
     keepAliveTimeout: 72_000,
     requestTimeout: 60_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024, querystringParser: parseQueryString },
-    disableRequestLogging: true,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     // Paths that cannot be decoded never reach a route.
