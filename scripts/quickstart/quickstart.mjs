@@ -29,6 +29,7 @@ export async function quickstart(args, signal) {
   } catch (error) {
     // A signal while it serves is how it is meant to end.
     if (!(error instanceof Interrupted && server.isServing)) {
+      abandonStep(error instanceof Interrupted ? 'stopped' : 'failed');
       throw error;
     }
   } finally {
@@ -76,7 +77,6 @@ async function whileRunning(server, signal, work) {
 }
 
 async function stopAll(server, receiver) {
-  abandonStep();
   await receiver.close();
   if (server.isRunning) {
     line();

@@ -4,7 +4,9 @@ import { endGroup, exitOf, mustRun, ROOT, run } from '../support/commands.mjs';
 import { cyan, Failure, line, red, tail } from '../support/terminal.mjs';
 
 const PROGRAM = 'bin/posthorn.js';
-const WARN = new Set(['warn', 'error', 'fatal']);
+const SHOWN = new Set(['warn', 'error', 'fatal']);
+const COMPLAINTS = new Set(['stderr', 'error', 'fatal']);
+const NODE_WARNING = /^\((node:\d+\) |Use `node --trace-)/;
 const KEPT_LINES = 200;
 /** The server gives itself 30 s to drain; this is for one that does not even do that. */
 const STOP_TIMEOUT_MS = 40_000;
@@ -116,15 +118,16 @@ class Server {
   #keep(entry) {
     this.#lines.push(entry);
     this.#lines.splice(0, this.#lines.length - KEPT_LINES);
-    if (this.#showsProblems && WARN.has(entry.level)) {
+    if (this.#showsProblems && SHOWN.has(entry.level)) {
       line(`  ${entry.level === 'warn' ? cyan('warn ') : red(entry.level)}  ${entry.msg}${reasonOf(entry)}`);
     }
   }
 
-  /** What the server said on stderr, or else the end of its log. */
+  /** What the server said on stderr and logged as an error, or else the end of its log. */
   #tail() {
-    const said = this.#lines.filter(({ level }) => level === 'stderr');
-    const chosen = said.length > 0 ? said : this.#lines;
+    const lines = this.#lines.filter(({ msg }) => !NODE_WARNING.test(msg));
+    const complaints = lines.filter(({ level }) => COMPLAINTS.has(level));
+    const chosen = complaints.length > 0 ? complaints : lines;
     return tail(chosen.map((entry) => `${entry.msg}${reasonOf(entry)}`).join('\n'), 15);
   }
 }

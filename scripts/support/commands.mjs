@@ -7,6 +7,7 @@ import { Failure, tail } from './terminal.mjs';
 /** The root of the repository. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const KILL_AFTER_MS = 10_000;
+const PARENT_CHECK_MS = 250;
 
 /** A signal ended the work; `exitCode` is what a shell expects then. */
 export class Interrupted extends Failure {
@@ -16,11 +17,19 @@ export class Interrupted extends Failure {
   }
 }
 
-/** An abort signal that is raised, with an `Interrupted`, by the signals that ask this process to end. */
+/**
+ * An abort signal that is raised, with an `Interrupted`, by the signals that ask this process to end. The shell that npm
+ * puts between itself and us does not pass SIGTERM on; that it is gone says the same.
+ */
 export function interruption() {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => controller.abort(new Interrupted(signal)));
+  }
+  if (process.env['npm_lifecycle_event'] !== undefined) {
+    const parent = process.ppid;
+    const watch = () => process.ppid === parent || controller.abort(new Interrupted('SIGTERM'));
+    setInterval(watch, PARENT_CHECK_MS).unref();
   }
   return controller.signal;
 }

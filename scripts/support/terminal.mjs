@@ -47,11 +47,11 @@ export async function step(title, work) {
   }
 }
 
-/** Ends the line of a step whose result nobody waits for any more. */
-export function abandonStep() {
+/** Ends the line of a step whose result nobody waits for any more, with a word that says why. */
+export function abandonStep(word) {
   if (openStep !== undefined) {
     openStep = undefined;
-    line(dim('stopped'));
+    line(red(word));
   }
 }
 

@@ -24,7 +24,6 @@ export async function createApp(
     abortOnError: false,
   });
   configureHttp(app, config, logger);
-  app.enableCors({ origin: '*', methods: '*', maxAge: 600 });
   setUpDocs(app);
   await app.init();
   return app;

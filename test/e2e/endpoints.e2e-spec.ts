@@ -700,15 +700,13 @@ describe('endpoints', () => {
     it('lets an application token do everything in its own application', async () => {
       const token = server.token({ appId });
 
-      const created = await call('POST', '', { url: URL_OF_RECEIVER }, { token });
+      const created = await call<{ id: string }>('POST', '', { url: URL_OF_RECEIVER }, { token });
       expect(created.status).toBe(201);
       expect((await call('GET', '', undefined, { token })).status).toBe(200);
       for (const [method, path] of routes.filter(([method]) => method !== 'DELETE')) {
-        expect((await call(method, `/${created.body['id']}${path}`, bodyOf(method), { token })).status).toBeLessThan(
-          300,
-        );
+        expect((await call(method, `/${created.body.id}${path}`, bodyOf(method), { token })).status).toBeLessThan(300);
       }
-      expect((await call('DELETE', `/${created.body['id']}`, undefined, { token })).status).toBe(204);
+      expect((await call('DELETE', `/${created.body.id}`, undefined, { token })).status).toBe(204);
     });
 
     it.each([
@@ -813,10 +811,10 @@ describe('endpoints', () => {
     });
 
     it('survives many batches about the same endpoints at once', async () => {
-      const ids = await Promise.all(Array.from({ length: 8 }, newEndpoint));
+      const ids = await Promise.all(Array.from({ length: 40 }, newEndpoint));
 
       await Promise.all(
-        Array.from({ length: 20 }, (_, index) => {
+        Array.from({ length: 200 }, (_, index) => {
           const shuffled = index % 2 === 0 ? ids : [...ids].reverse();
           return index % 4 < 2 ? service().noteFailing(shuffled, new Date(index)) : service().noteRecovered(shuffled);
         }),
@@ -898,9 +896,5 @@ describe('endpoints of a server with other settings', () => {
     expect(refused.status).toBe(422);
     expect(refused.text).toContain('ENDPOINT_HTTPS_ONLY');
     expect((await svix.endpoint.getSecret(app.id, endpoint.id)).key).toMatch(/^whpk_/);
-  });
-
-  it('stops the start on a subnet that is none, and names the variable', async () => {
-    await expect(startTestApp({ EGRESS_ALLOW_SUBNETS: '10.0.0.0/99' })).rejects.toThrow('EGRESS_ALLOW_SUBNETS');
   });
 });

@@ -25,6 +25,13 @@ export class DeliveryLog {
   private readonly successes = new Map<string, Arrival[]>();
   private readonly refused = new Set<string>();
   private readonly idsBySequence = new Map<number, Set<string>>();
+  private lastAt: number | undefined;
+  private longestMs = 0;
+
+  /** The longest time between two successes, in ms. */
+  get longestGapMs(): number {
+    return this.longestMs;
+  }
 
   /** Notes a request that will be answered with success. */
   accept(request: ReceivedRequest, answerAfterMs: number): void {
@@ -32,6 +39,14 @@ export class DeliveryLog {
     const arrivals = this.successes.get(key) ?? [];
     arrivals.push({ at: request.at, answerAfterMs });
     this.successes.set(key, arrivals);
+    this.longestMs = Math.max(this.longestMs, request.at - (this.lastAt ?? request.at));
+    this.lastAt = request.at;
+  }
+
+  /** Begins the longest gap anew. */
+  forgetGaps(): void {
+    this.lastAt = undefined;
+    this.longestMs = 0;
   }
 
   /** Returns true the first time that this message comes to this endpoint: then it is to be answered with an error. */

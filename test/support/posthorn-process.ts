@@ -42,7 +42,8 @@ export class PosthornProcess {
     collectLines(child.stderr, this.stderr, (line) => this.readBanner(line));
     this.exited = new Promise((resolve) => {
       const settle = (exit: ExitStatus): void => resolve((this.exit = exit));
-      child.once('exit', (code, signal) => settle({ code, signal }));
+      // Not 'exit': what it printed last may still be on its way then.
+      child.once('close', (code, signal) => settle({ code, signal }));
       child.once('error', (error) => {
         this.stderr.push(String(error));
         settle({ code: null, signal: null });
@@ -126,12 +127,7 @@ export class PosthornProcess {
 
 /** Starts `posthorn serve` on a free port (unless `env` says otherwise) and waits until it is ready. */
 export async function startPosthorn(options: StartOptions): Promise<PosthornProcess> {
-  const env = serverEnv({ LISTEN_ADDRESS: '127.0.0.1:0', LOG_LEVEL: 'warn', ...options.env });
-  const child = spawn(process.execPath, [binary(), 'serve', ...(options.args ?? [])], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const server = new PosthornProcess(child);
+  const server = spawnPosthorn(options);
   try {
     await server.waitReady(options.readyTimeoutMs ?? READY_TIMEOUT_MS);
   } catch (error) {
@@ -139,6 +135,15 @@ export async function startPosthorn(options: StartOptions): Promise<PosthornProc
     throw error;
   }
   return server;
+}
+
+/** Starts `posthorn serve` as `startPosthorn` does, and does not wait: for what is killed before, or never gets ready. */
+export function spawnPosthorn({ env, args = [] }: StartOptions): PosthornProcess {
+  const child = spawn(process.execPath, [binary(), 'serve', ...args], {
+    env: serverEnv({ LISTEN_ADDRESS: '127.0.0.1:0', LOG_LEVEL: 'warn', LOG_FORMAT: 'json', ...env }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return new PosthornProcess(child);
 }
 
 /** Runs `posthorn token create` with the settings of a server and returns the token. */

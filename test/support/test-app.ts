@@ -3,7 +3,7 @@ import { type AddressInfo } from 'node:net';
 import { createToken } from '@/features/auth/tokens';
 import { type Config, loadConfig, withConfig } from '@/infra/config/config';
 import { createApp } from '@/roles/create-app';
-import { createTestDatabase } from './test-database';
+import { createTestDatabase, type TestDatabase } from './test-database';
 
 /** The whole program on a database of its own, on a random loopback port. */
 export interface TestApp {
@@ -17,9 +17,12 @@ export interface TestApp {
 
 export const TEST_ORGANIZATION = 'org_23rb8YdGqMT0qIzpgGwdXfHirMu';
 
-/** Starts every role in this process. `env` holds settings as variables; private addresses of loopback are allowed. */
-export async function startTestApp(env: Record<string, string> = {}): Promise<TestApp> {
-  const database = await createTestDatabase();
+/**
+ * Starts every role in this process. `env` holds settings as variables; private addresses of loopback are allowed. With
+ * `given` it works on that database and leaves it in place, so that it can be started again on what it left behind.
+ */
+export async function startTestApp(env: Record<string, string> = {}, given?: TestDatabase): Promise<TestApp> {
+  const database = given ?? (await createTestDatabase());
   const config = withConfig(
     loadConfig({
       EGRESS_ALLOW_SUBNETS: '127.0.0.0/8',
@@ -43,7 +46,9 @@ export async function startTestApp(env: Record<string, string> = {}): Promise<Te
       createToken(config, { orgId: options.orgId ?? TEST_ORGANIZATION, appId: options.appId }, 3600),
     stop: async () => {
       await app.close();
-      await database.drop();
+      if (given === undefined) {
+        await database.drop();
+      }
     },
   };
 }

@@ -1,9 +1,9 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { type FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '@/common/clock';
+import { MemoizedReflector } from '@/infra/http/memoized-reflector';
 import { type Access, type Audience } from './access.types';
 import { AUDIENCE } from './audience.decorator';
 import { AuthenticationFailedError, InsufficientAccessError } from './auth.errors';
@@ -25,12 +25,10 @@ const REASONS: Record<string, string> = {
  */
 @Injectable()
 export class AccessGuard extends AuthGuard('jwt') {
+  private readonly reflector = new MemoizedReflector();
   private readonly verified = new LRUCache<string, { access: Access; untilMs: number }>({ max: MAX_VERIFIED_TOKENS });
 
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly clock: Clock,
-  ) {
+  constructor(private readonly clock: Clock) {
     super();
   }
 

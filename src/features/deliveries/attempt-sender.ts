@@ -41,22 +41,32 @@ export class AttemptSender {
     return result;
   }
 
-  private headersOf(id: string, body: Buffer, endpoint: DeliveryEndpoint, nowMs: number): Record<string, string> {
+  /** Names and values in turn. */
+  private headersOf(id: string, body: Buffer, endpoint: DeliveryEndpoint, nowMs: number): string[] {
     const timestampSeconds = Math.floor(nowMs / 1000);
+    const timestamp = String(timestampSeconds);
     const signature = signWebhook({ id, timestampSeconds, body, secrets: liveSecrets(endpoint, nowMs) });
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': USER_AGENT };
+    const headers = ['content-type', 'application/json', 'user-agent', USER_AGENT];
     for (const prefix of this.prefixes) {
-      headers[`${prefix}-id`] = id;
-      headers[`${prefix}-timestamp`] = String(timestampSeconds);
-      headers[`${prefix}-signature`] = signature;
+      headers.push(`${prefix}-id`, id, `${prefix}-timestamp`, timestamp, `${prefix}-signature`, signature);
     }
-    // Last, as the customer's own headers win, but for those that endpoints refuse at creation.
-    return Object.assign(headers, endpoint.headers);
+    return withOwnHeaders(headers, endpoint.headers);
   }
 }
 
-function liveSecrets(endpoint: DeliveryEndpoint, nowMs: number): SigningSecret[] {
-  return endpoint.secrets
+/** The customer's own headers win, whatever their spelling; those that must not win are refused at creation. */
+function withOwnHeaders(headers: string[], own: Readonly<Record<string, string>>): string[] {
+  const names = Object.keys(own);
+  if (names.length === 0) {
+    return headers;
+  }
+  const taken = new Set(names.map((name) => name.toLowerCase()));
+  const kept = headers.filter((_, index) => !taken.has(headers[index - (index % 2)] ?? ''));
+  return [...kept, ...Object.entries(own).flat()];
+}
+
+function liveSecrets({ secrets }: DeliveryEndpoint, nowMs: number): SigningSecret[] {
+  return secrets
     .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs)
     .map(({ secret }) => secret);
 }

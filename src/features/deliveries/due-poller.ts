@@ -38,19 +38,22 @@ export class DuePoller {
   }
 
   private wakeBy(dueAtMs: number): void {
-    const atMs = Math.max(dueAtMs, this.clock.now() + MIN_SLEEP_MS);
+    // Never far ahead: what is due later is found in time anyway, and timers end at 24 days.
+    const nowMs = this.clock.now();
+    const atMs = Math.max(Math.min(dueAtMs, nowMs + MAX_SLEEP_MS), nowMs + MIN_SLEEP_MS);
     if (this.isStopped || atMs >= this.wakeAtMs) {
       return;
     }
     this.wakeAtMs = atMs;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
+      // Now, not when the look begins: it may have to wait for the one before, and what is told meanwhile must count.
+      this.wakeAtMs = Infinity;
       this.looking = this.looking.then(() => this.look());
-    }, atMs - this.clock.now());
+    }, atMs - nowMs);
   }
 
   private async look(): Promise<void> {
-    this.wakeAtMs = Infinity;
     try {
       let hasMore = true;
       while (hasMore && !this.isStopped) {

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { isId, newId } from '@libs/sortable-id/sortable-id';
 import { Clock } from '@/common/clock';
 import { type Page, type PageRequest, toPage } from '@/common/page';
-import { type Application } from '@/features/applications/application.entity';
 import { ApplicationsService, type Upserted } from '@/features/applications/applications.service';
 import { type Access } from '@/features/auth/access.types';
 import { EventTypesService } from '@/features/event-types/event-types.service';
@@ -17,6 +16,9 @@ import { EndpointsRepository } from './endpoints.repository';
 import { type EndpointIn, type EndpointPatch, type EndpointUpsertIn } from './endpoints.requests';
 import { type EndpointOut, toEndpointOut } from './endpoints.responses';
 import { type DeliveryEndpoint } from './endpoints.types';
+
+/** The application of an endpoint. */
+type Owner = Pick<Awaited<ReturnType<ApplicationsService['resolve']>>, 'id' | 'orgId'>;
 
 /** The URLs that the customers registered. Applications and endpoints are named by id or uid. */
 @Injectable()
@@ -144,7 +146,7 @@ export class EndpointsService {
   }
 
   /** Undefined when the uid is taken. */
-  private async insert(application: Application, input: EndpointIn): Promise<Endpoint | undefined> {
+  private async insert(application: Owner, input: EndpointIn): Promise<Endpoint | undefined> {
     await this.checkEventTypes(application.orgId, input.eventTypes);
     const url = await this.urls.check(input.url);
     const now = new Date(this.clock.now());
@@ -172,7 +174,7 @@ export class EndpointsService {
     }
   }
 
-  private async replace(application: Application, existing: Endpoint, input: EndpointUpsertIn): Promise<EndpointOut> {
+  private async replace(application: Owner, existing: Endpoint, input: EndpointUpsertIn): Promise<EndpointOut> {
     await this.checkEventTypes(application.orgId, input.eventTypes);
     const url = await this.urls.check(input.url, existing.url);
     return this.change(existing, { ...columnsOf(input), url });

@@ -7,7 +7,8 @@ import { ApiRoute } from '@/infra/http/api-operation.decorator';
 import { idempotencyKeyOf } from '@/infra/http/idempotency-key';
 import { type JsonBody, JsonTextBody } from '@/infra/http/json-text.decorator';
 import { sendJsonText } from '@/infra/http/send-json-text';
-import { ContentQuery, MessageIn, MessageListQuery } from './messages.requests';
+import { ApiWithContent, WithContent } from '@/infra/http/with-content.decorator';
+import { MessageIn, MessageListQuery } from './messages.requests';
 import { messageJson, MessageOut, MessagePage, pageJson } from './messages.responses';
 import { MessagesService } from './messages.service';
 import { toMessagePageRequest } from './message-page-request';
@@ -18,6 +19,7 @@ export class MessagesController {
   constructor(private readonly messages: MessagesService) {}
 
   @Post()
+  @ApiWithContent()
   @ApiBody({ type: MessageIn })
   @ApiHeader({
     name: 'idempotency-key',
@@ -35,12 +37,12 @@ export class MessagesController {
     @CurrentAccess() access: Access,
     @Param('app_id') appId: string,
     @JsonTextBody() body: JsonBody,
-    @Query() query: ContentQuery,
+    @WithContent() withContent: boolean,
     @Headers('idempotency-key') key: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const message = await this.messages.create(access, appId, body, idempotencyKeyOf(key));
-    sendJsonText(reply, 202, messageJson(message, query.with_content !== false));
+    sendJsonText(reply, 202, messageJson(message, withContent));
   }
 
   @Get()
@@ -63,15 +65,16 @@ export class MessagesController {
 
   @Get(':msg_id')
   @AllowFor('application')
+  @ApiWithContent()
   @ApiRoute({ id: 'v1.message.get', summary: 'Get a message', responses: { 200: MessageOut } })
   async get(
     @CurrentAccess() access: Access,
     @Param('app_id') appId: string,
     @Param('msg_id') messageId: string,
-    @Query() query: ContentQuery,
+    @WithContent() withContent: boolean,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const message = await this.messages.resolve(access, appId, messageId);
-    sendJsonText(reply, 200, messageJson(message, query.with_content !== false));
+    sendJsonText(reply, 200, messageJson(message, withContent));
   }
 }

@@ -52,14 +52,6 @@ export class MessageIn {
   payloadRetentionHours?: number | null;
 }
 
-/** Whether answers contain the payload. */
-export class ContentQuery {
-  /** False leaves the payload out: it is then an empty object. */
-  @QueryFlag()
-  @Optional()
-  with_content?: boolean = true;
-}
-
 /** Which messages to list. */
 export class MessageListQuery extends ListQuery {
   /** Only messages of this channel. */

@@ -1,5 +1,6 @@
 import { type Cache, createCache } from 'cache-manager';
-import { createKeyv } from 'cacheable';
+import { Keyv } from 'keyv';
+import { LRUCache } from 'lru-cache';
 
 interface Options {
   /** Milliseconds after which an entry is read again, whatever happened. */
@@ -18,8 +19,23 @@ export class SnapshotCache<T extends object> {
   misses = 0;
 
   constructor(options: Options) {
+    const store = new LRUCache<string, object>({ max: options.maxEntries });
     this.cache = createCache({
-      stores: [createKeyv({ ttl: options.ttlMs, lruSize: options.maxEntries, useClone: false })],
+      stores: [
+        new Keyv({
+          store: {
+            get: (key: string) => store.get(key),
+            set: (key: string, value: object) => void store.set(key, value),
+            delete: (key: string) => store.delete(key),
+            clear: () => store.clear(),
+          },
+          ttl: options.ttlMs,
+          useKeyPrefix: false,
+          // Values stay the objects that they are.
+          serialize: undefined,
+          deserialize: undefined,
+        }),
+      ],
     });
   }
 

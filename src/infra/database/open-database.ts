@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { type Config, withConfig } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
-import { findCluster } from './embedded/cluster';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres';
-import { type InstanceLock, takeInstanceLock } from './instance-lock';
+import { type InstanceLock, keepInstanceLock, takeInstanceLock } from './instance-lock';
 import { runMigrations } from './run-migrations';
 
 /** A database that is up to date and held by this process. */
@@ -22,50 +21,65 @@ export async function openDatabase(
   log: Logger,
   options: { onLost: (error: Error) => void },
 ): Promise<OpenDatabase> {
-  const { url, stop, description } = await provide(config, log);
-  let lock: InstanceLock | undefined;
+  return config.databaseUrl === undefined
+    ? openEmbedded(config, log, options.onLost)
+    : openOwn(config, config.databaseUrl, log, options.onLost);
+}
+
+/** A database that the operator runs: when the hold on it is lost, another process may have it. */
+async function openOwn(
+  config: Config,
+  url: string,
+  log: Logger,
+  onLost: (error: Error) => void,
+): Promise<OpenDatabase> {
+  const lock = await takeInstanceLock(url, onLost);
+  await migrate(url, log, () => lock.release());
+  const shown = new URL(url);
+  return { config, description: `PostgreSQL at ${shown.host}${shown.pathname}`, close: () => lock.release() };
+}
+
+/**
+ * The database in the data folder. Its server is ours to look after: one that dies is started again in place, and until
+ * then the program answers as it does whenever the database is away. Meanwhile the lock of the folder keeps others out.
+ */
+async function openEmbedded(config: Config, log: Logger, onLost: (error: Error) => void): Promise<OpenDatabase> {
+  const dataDir = resolve(config.dataDir);
+  const postgres = await startEmbeddedPostgres({ dataDir, log: (line) => log.info({}, line) });
+  const url = postgres.connectionUrl;
+  let lock: InstanceLock;
   try {
-    lock = await takeInstanceLock(url, options.onLost);
+    lock = await keepInstanceLock(url, {
+      onBroken: (error) =>
+        log.warn({ err: error }, 'the embedded PostgreSQL broke its connection; it is started again if it has ended'),
+      beforeRetake: () => postgres.revive(),
+      onRetaken: () => log.warn({}, 'the embedded PostgreSQL works again'),
+      onLost,
+    });
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+  const close = async (): Promise<void> => {
+    await lock.release();
+    await postgres.stop();
+  };
+  await migrate(url, log, close);
+  return {
+    config: withConfig(config, { databaseUrl: url }),
+    description: `embedded PostgreSQL, data in ${postgres.clusterDir}`,
+    close,
+  };
+}
+
+async function migrate(url: string, log: Logger, close: () => Promise<void>): Promise<void> {
+  try {
     const executed = await runMigrations(url);
     if (executed.length > 0) {
       log.info({ migrations: executed }, `database brought up to date by ${executed.length} migration(s)`);
     }
   } catch (error) {
-    await lock?.release();
-    await stop();
+    await close();
     throw error;
   }
-  const held = lock;
-  return {
-    config: withConfig(config, { databaseUrl: url }),
-    description,
-    close: async () => {
-      await held.release();
-      await stop();
-    },
-  };
-}
-
-async function provide(
-  config: Config,
-  log: Logger,
-): Promise<{ url: string; description: string; stop: () => Promise<void> }> {
-  if (config.databaseUrl !== undefined) {
-    const shown = new URL(config.databaseUrl);
-    return {
-      url: config.databaseUrl,
-      description: `PostgreSQL at ${shown.host}${shown.pathname}`,
-      stop: async () => undefined,
-    };
-  }
-  const postgres = await startEmbeddedPostgres({
-    dataDir: resolve(config.dataDir),
-    log: (line) => log.info({}, line),
-  });
-  const cluster = await findCluster(resolve(config.dataDir));
-  return {
-    url: postgres.connectionUrl,
-    description: `embedded PostgreSQL, data in ${cluster?.dir ?? resolve(config.dataDir)}`,
-    stop: () => postgres.stop(),
-  };
 }

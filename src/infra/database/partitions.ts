@@ -12,33 +12,55 @@ const PARTITIONED_BY_ID: { table: string; prefix: IdPrefix }[] = [
   { table: 'attempt', prefix: 'atmpt' },
 ];
 
+/** A partition that should be there. */
+interface Partition {
+  name: string;
+  table: string;
+  /** As in `FOR VALUES ...`. */
+  range: string;
+}
+
+/** Names of the partitions of today and the days ahead. */
+export function partitionNamesAt(nowMs: number): string[] {
+  return partitionsAt(nowMs).map(({ name }) => name);
+}
+
 /**
  * Creates the daily partitions of today and the days ahead where they are missing. Rows outside of them (a clock
  * far off) go to the default partition, so nothing is ever refused.
  */
 export async function ensurePartitions(dataSource: DataSource, nowMs: number): Promise<void> {
+  const wanted = partitionsAt(nowMs);
+  const rows: { name: string }[] = await dataSource.query(
+    'SELECT relname::text AS name FROM pg_class WHERE relname = ANY ($1)',
+    [wanted.map(({ name }) => name)],
+  );
+  const existing = new Set(rows.map(({ name }) => name));
+  for (const { name, table, range } of wanted.filter((partition) => !existing.has(partition.name))) {
+    await dataSource.query(`CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES ${range}`);
+  }
+}
+
+function partitionsAt(nowMs: number): Partition[] {
   const today = Math.floor(nowMs / DAY_MS);
-  for (const { table, prefix } of PARTITIONED_BY_ID) {
-    for (let day = today; day <= today + DAYS_AHEAD; day++) {
-      const from = firstIdAt(prefix, day * DAY_MS);
-      const to = firstIdAt(prefix, (day + 1) * DAY_MS);
-      await createPartition(dataSource, table, nameOfDay(table, day), `FROM ('${from}') TO ('${to}')`);
-    }
-  }
+  const days = Array.from({ length: DAYS_AHEAD + 1 }, (_, index) => today + index);
   const period = Math.floor(nowMs / IDEMPOTENCY_PERIOD_MS);
-  for (let next = period; next <= period + 2 * DAYS_AHEAD; next++) {
-    await createPartition(dataSource, 'idempotency_key', `idempotency_key_p${next}`, `FROM (${next}) TO (${next + 1})`);
-  }
+  const periods = Array.from({ length: 2 * DAYS_AHEAD + 1 }, (_, index) => period + index);
+  return [
+    ...PARTITIONED_BY_ID.flatMap(({ table, prefix }) =>
+      days.map((day) => {
+        const [from, to] = [day, day + 1].map((boundary) => firstIdAt(prefix, boundary * DAY_MS));
+        return { name: nameOfDay(table, day), table, range: `FROM ('${from}') TO ('${to}')` };
+      }),
+    ),
+    ...periods.map((next) => ({
+      name: `idempotency_key_p${next}`,
+      table: 'idempotency_key',
+      range: `FROM (${next}) TO (${next + 1})`,
+    })),
+  ];
 }
 
 function nameOfDay(table: string, day: number): string {
   return `${table}_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '')}`;
-}
-
-async function createPartition(dataSource: DataSource, table: string, name: string, range: string): Promise<void> {
-  const existing: unknown[] = await dataSource.query('SELECT 1 FROM pg_class WHERE relname = $1', [name]);
-  if (existing.length > 0) {
-    return;
-  }
-  await dataSource.query(`CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES ${range}`);
 }

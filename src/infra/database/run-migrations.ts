@@ -1,12 +1,18 @@
+import { Client, DatabaseError } from 'pg';
 import { DataSource } from 'typeorm';
 import { dataSourceOptions } from './data-source-options';
-import { ensurePartitions } from './partitions';
+import { MIGRATIONS } from './migrations';
+import { ensurePartitions, partitionNamesAt } from './partitions';
 
 /** Key of the advisory lock that lets one process migrate while the others wait. */
 const MIGRATION_LOCK = 7_054_961_001;
+const UNDEFINED_TABLE = '42P01';
 
 /** Brings a database up to date and returns the names of the migrations that ran. Safe from many processes at once. */
 export async function runMigrations(databaseUrl: string): Promise<string[]> {
+  if (await isUpToDate(databaseUrl)) {
+    return [];
+  }
   const dataSource = new DataSource({ ...dataSourceOptions(databaseUrl, 2), extra: {} });
   await dataSource.initialize();
   try {
@@ -22,5 +28,29 @@ export async function runMigrations(databaseUrl: string): Promise<string[]> {
     }
   } finally {
     await dataSource.destroy();
+  }
+}
+
+/** Most starts find nothing to do: they shall learn it by one query. */
+async function isUpToDate(databaseUrl: string): Promise<boolean> {
+  const migrations = MIGRATIONS.map((migration) => migration.name);
+  const partitions = partitionNamesAt(Date.now());
+  const client = new Client({ connectionString: databaseUrl, application_name: 'posthorn' });
+  client.on('error', () => undefined); // a broken connection also fails the query that waits on it
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ missing: boolean }>(
+      `SELECT EXISTS (SELECT unnest($1::text[]) EXCEPT SELECT name FROM schema_migration)
+           OR EXISTS (SELECT unnest($2::text[]) EXCEPT SELECT relname::text FROM pg_class) AS missing`,
+      [migrations, partitions],
+    );
+    return rows[0]?.missing === false;
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE) {
+      return false;
+    }
+    throw error;
+  } finally {
+    await client.end();
   }
 }

@@ -12,7 +12,6 @@ const CODES: Record<number, { code: string; detail: string }> = {
   403: { code: 'insufficient_access', detail: 'Insufficient access for the given operation.' },
   404: { code: 'not_found', detail: 'Entity not found' },
   413: { code: 'payload_too_large', detail: 'The request body is too large.' },
-  414: { code: 'uri_too_long', detail: 'The path is too long.' },
   429: { code: 'rate_limited', detail: 'Too many requests. Slow down, and try again after Retry-After.' },
 };
 
@@ -41,6 +40,10 @@ export class ErrorFilter implements ExceptionFilter {
         error.message,
       );
     }
+    keepOpen(request, reply);
+    if (error.status === 401) {
+      void reply.header('www-authenticate', 'Bearer');
+    }
     if (error.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(error.retryAfterSeconds));
     }
@@ -55,9 +58,9 @@ export class ErrorFilter implements ExceptionFilter {
       .send(JSON.stringify(body));
   }
 
-  /** Nest's own NotFoundException means that no route took the request; features throw ours. */
+  /** That no route takes the request goes before whatever else is wrong with it. */
   private explainNotFound(exception: unknown, request: FastifyRequest, reply: FastifyReply): AppError | undefined {
-    if (!(exception instanceof NotFoundException)) {
+    if (!(exception instanceof NotFoundException) && !request.is404) {
       return undefined;
     }
     const methods = this.allowed?.of(request.url.split('?', 1)[0] ?? '') ?? [];
@@ -69,12 +72,24 @@ export class ErrorFilter implements ExceptionFilter {
   }
 }
 
+/**
+ * Fastify closes the connection after a body that it could not take. A client that is still sending would then lose the
+ * answer to a reset; the rest of the body is read and dropped instead, for at most the time that a request may take.
+ */
+function keepOpen(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.removeHeader('connection');
+  request.raw.resume();
+}
+
 function toAppError(exception: unknown): AppError {
   if (exception instanceof AppError) {
     return exception;
   }
   if (isDatabaseUnavailable(exception)) {
     return new UnavailableError('The database is not available; nothing was accepted.', 2, { cause: exception });
+  }
+  if (isUndecodablePath(exception)) {
+    return new NotFoundError();
   }
   const status = statusOf(exception);
   const known = CODES[status];
@@ -85,6 +100,11 @@ function toAppError(exception: unknown): AppError {
     return new AppError('generic_error', 400, 'Generic error', undefined, { cause: exception });
   }
   return new AppError('internal_error', 500, 'Internal error', undefined, { cause: exception });
+}
+
+/** A path with broken percent encoding names nothing that exists. */
+function isUndecodablePath(exception: unknown): boolean {
+  return exception instanceof Error && 'code' in exception && exception.code === 'FST_ERR_BAD_URL';
 }
 
 /** Fastify's and Nest's own errors say which status they mean; anything else is a fault of ours. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { ValidationFailedError } from '@/common/app-error';
+import { rememberBodyText } from './body-text';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,8 +17,16 @@ declare module 'fastify' {
 export function registerJsonBody(fastify: FastifyInstance, maxBodyBytes: number): void {
   fastify.removeAllContentTypeParsers();
   fastify.decorateRequest('bodyText');
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    // Even one that is no content type at all, which Fastify would refuse.
+    const { headers, method } = request.raw;
+    if (headers['content-type'] !== undefined || method === 'QUERY') {
+      headers['content-type'] = 'application/json';
+    }
+    done();
+  });
   fastify.addContentTypeParser(
-    '*',
+    ['application/json', '*'],
     { parseAs: 'buffer', bodyLimit: maxBodyBytes },
     (request: FastifyRequest, body: Buffer | string, done) => {
       try {
@@ -39,7 +48,11 @@ function parseBody(request: FastifyRequest, body: Buffer): unknown {
   const text = body.toString('utf8');
   request.bodyText = text;
   try {
-    return JSON.parse(text) as unknown;
+    const value = JSON.parse(text) as unknown;
+    if (typeof value === 'object' && value !== null) {
+      rememberBodyText(value, text);
+    }
+    return value;
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'syntax error';
     throw ValidationFailedError.of(['body'], `The body is not valid JSON: ${reason}`, 'value_error.jsondecode');

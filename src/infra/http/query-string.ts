@@ -6,6 +6,9 @@ import { parse } from 'node:querystring';
  */
 export function parseQueryString(text: string): Record<string, string | string[]> {
   const result = Object.create(null) as Record<string, string | string[]>;
+  if (text === '') {
+    return result;
+  }
   for (const [key, value] of Object.entries(parse(text))) {
     const bracket = /^([^[\]]+)\[\d*\]$/.exec(key);
     const name = bracket?.[1] ?? key;

@@ -18,7 +18,7 @@ export function toRequestInstance<T>(type: Type<T>, input: Record<string, unknow
   return instance;
 }
 
-/** Every field with a decorator has a type on record; other keys are dropped, `__proto__` among them. */
+/** Every field with a decorator has a type on record; objects under other keys are dropped, `__proto__` among them. */
 function isDeclared(type: Type, key: string): boolean {
   return Reflect.hasMetadata('design:type', type.prototype as object, key);
 }

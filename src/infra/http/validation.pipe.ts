@@ -1,6 +1,8 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
 import { validate, type ValidationError } from 'class-validator';
+import { DuplicateMemberError, findMembers } from '@libs/json-members/json-members';
 import { ValidationFailedError, type ValidationProblem } from '@/common/app-error';
+import { bodyTextOf } from './body-text';
 import { toRequestInstance } from './request-instance';
 
 const ROOTS = { query: 'query', param: 'path' } as const;
@@ -14,7 +16,7 @@ export class RequestValidationPipe implements PipeTransform {
     }
     return type === 'body'
       ? validateBody(metatype, value, ['body'])
-      : validateInput(metatype, (value ?? {}) as object, [ROOTS[type]]);
+      : validateInput(metatype, value ?? {}, [ROOTS[type]]);
   }
 }
 
@@ -23,7 +25,23 @@ export async function validateBody<T>(type: Type<T>, value: unknown, path: strin
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw ValidationFailedError.of(path, value === undefined ? 'A body is required.' : 'Expected a JSON object.');
   }
+  refuseDoubleFields(value, path);
   return validateInput(type, value, path);
+}
+
+/** JSON.parse takes the last of two fields with one name; which of them was meant, nobody knows. */
+function refuseDoubleFields(body: object, path: string[]): void {
+  const text = bodyTextOf(body);
+  try {
+    if (text !== undefined) {
+      findMembers(text);
+    }
+  } catch (error) {
+    if (error instanceof DuplicateMemberError) {
+      throw ValidationFailedError.of([...path, error.member], 'The field is there twice.', 'value_error.jsondecode');
+    }
+    throw error;
+  }
 }
 
 async function validateInput<T>(type: Type<T>, value: object, path: string[]): Promise<T> {

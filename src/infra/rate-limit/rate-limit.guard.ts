@@ -1,6 +1,13 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
-import { ThrottlerGuard } from '@nestjs/throttler';
+import {
+  InjectThrottlerOptions,
+  InjectThrottlerStorage,
+  ThrottlerGuard,
+  type ThrottlerModuleOptions,
+  ThrottlerStorage,
+} from '@nestjs/throttler';
 import { AppError } from '@/common/app-error';
+import { MemoizedReflector } from '@/infra/http/memoized-reflector';
 
 /** 429: this token or address sent too many requests. */
 export class RateLimitedError extends AppError {
@@ -12,6 +19,13 @@ export class RateLimitedError extends AppError {
 /** Limits the requests of one token and of one address; each process counts for itself. */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
+  constructor(
+    @InjectThrottlerOptions() options: ThrottlerModuleOptions,
+    @InjectThrottlerStorage() storage: ThrottlerStorage,
+  ) {
+    super(options, storage, new MemoizedReflector());
+  }
+
   protected override generateKey(_context: ExecutionContext, tracker: string, name: string): string {
     // One budget for all routes: the default key, a hash of class, handler and tracker, would give one to each.
     return `${name}:${tracker}`;

@@ -5,6 +5,7 @@ import { ensureDatabase } from './database-access';
 import { type DataDirLock, lockDataDir } from './data-dir-lock';
 import { preparePostgresBinaries } from './postgres-binaries';
 import { stopPostmaster } from './postmaster';
+import { RunningServer } from './running-server';
 import { type StartedServer, startServer } from './server-process';
 import { serverSettings } from './server-settings';
 import { findOrCreateServerUser, isRoot, type ServerUser } from './server-user';
@@ -23,8 +24,15 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   /** URL of the database `posthorn`, with the password: do not log it. */
   connectionUrl: string;
+  /** Where its data is. */
+  clusterDir: string;
   /** Whether the server was left running by a process that was killed. */
   isAdopted: boolean;
+  /**
+   * Starts the server again, at the same URL, when it has ended by itself (killed, out of memory); does nothing while it
+   * runs or after `stop`. Throws when it does not start.
+   */
+  revive(): Promise<void>;
   /** Stops the server (clients are cut off, nothing is lost) and gives the folder back. May be called again. */
   stop(): Promise<void>;
 }
@@ -78,16 +86,17 @@ async function startLocked(options: EmbeddedPostgresOptions, lock: DataDirLock):
   if (existing === undefined && !cluster.dir.startsWith(dataDir)) {
     log(`the database is kept in ${cluster.dir}, because the user that runs PostgreSQL cannot enter ${dataDir}`);
   }
+  const launch = (port?: number): Promise<StartedServer> =>
+    startServer({ dataDir, clusterDir: cluster.dir, binaries, user, settings, port, log });
   const adopted = await adoptServer(cluster, settings, log);
   if (adopted !== undefined) {
-    return runningServer(cluster, lock, adopted.pid, adopted.connectionUrl, true);
+    return new RunningServer({ cluster, lock, log, launch, isAdopted: true, ...adopted });
   }
   log(`starting PostgreSQL ${/^\d+\.\d+/.exec(binaries.version)?.[0] ?? binaries.version}`);
-  const started = await startServer({ dataDir, clusterDir: cluster.dir, binaries, user, settings, log });
+  const started = await launch();
   try {
     const connectionUrl = await ensureDatabase(cluster.password, started.port);
-    const running = runningServer(cluster, lock, started.pid, connectionUrl, false);
-    return reportUnexpectedEnd(running, started, log);
+    return new RunningServer({ cluster, lock, log, launch, isAdopted: false, connectionUrl, ...started });
   } catch (error) {
     await stopPostmaster(cluster.dir, started.pid);
     throw error;
@@ -104,39 +113,4 @@ async function userOf(cluster: Cluster | undefined, log: (line: string) => void)
     return { uid, gid };
   }
   return findOrCreateServerUser(log);
-}
-
-function runningServer(
-  cluster: Cluster,
-  lock: DataDirLock,
-  pid: number,
-  connectionUrl: string,
-  isAdopted: boolean,
-): EmbeddedPostgres {
-  let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    await stopPostmaster(cluster.dir, pid);
-    await lock.release();
-  };
-  return { connectionUrl, isAdopted, stop: () => (stopping ??= stop()) };
-}
-
-function reportUnexpectedEnd(
-  running: EmbeddedPostgres,
-  started: StartedServer,
-  log: (line: string) => void,
-): EmbeddedPostgres {
-  let isStopping = false;
-  started.process.once('exit', (code, signal) => {
-    if (!isStopping) {
-      log(`PostgreSQL ended unexpectedly with ${signal ?? `exit code ${code ?? 'unknown'}`}; see postgres.log`);
-    }
-  });
-  return {
-    ...running,
-    stop: () => {
-      isStopping = true;
-      return running.stop();
-    },
-  };
 }

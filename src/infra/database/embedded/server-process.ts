@@ -25,6 +25,8 @@ interface StartOptions {
   binaries: PostgresBinaries;
   user: ServerUser | undefined;
   settings: Record<string, string>;
+  /** A free one by default. */
+  port?: number;
   log: (line: string) => void;
 }
 
@@ -41,14 +43,14 @@ class StartFailedError extends Error {
 }
 
 /**
- * Starts the server of a cluster on a free port and waits until it takes connections. It runs in a session of its own
+ * Starts the server of a cluster and waits until it takes connections. It runs in a session of its own
  * (Ctrl-C does not reach it) and writes to a file, so it goes on when this process is killed.
  */
 export async function startServer(options: StartOptions): Promise<StartedServer> {
   await disarmStalePidFile(options.clusterDir);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await tryToStart(options, await freePort());
+      return await tryToStart(options, options.port ?? (await freePort()));
     } catch (error) {
       if (!(error instanceof StartFailedError) || attempt === MAX_TRIES || !PASSING_TROUBLE.test(error.message)) {
         throw error;
