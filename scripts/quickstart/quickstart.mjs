@@ -38,10 +38,10 @@ export async function quickstart(args, signal) {
 }
 
 async function tour({ env, server, receiver, note, isOnce }) {
-  const url = await step('Starting the server with its own PostgreSQL', () => server.ready);
+  const addresses = await step('Starting the server with its own PostgreSQL', () => server.ready());
   const token = await step('Creating a token for the organization', () => createToken(env));
   const sdk = await import('./first-message.mjs'); // not earlier: the SDK has only just been installed
-  const svix = sdk.connect(url, token);
+  const svix = sdk.connect(new URL(addresses.api).origin, token);
   const sent = await step('Posting a message with the svix SDK', () => sdk.sendFirstMessage(svix, receiver.url));
   const arrived = await step('Waiting for the webhook', () =>
     receiver.waitFor(sent.messageId, ARRIVAL_TIMEOUT_MS, () => sdk.explainSilence(svix, sent)),
@@ -51,9 +51,9 @@ async function tour({ env, server, receiver, note, isOnce }) {
 
   showArrival(arrived);
   showAttempt(attempt);
-  showAddresses({ url, token, dataDir: env.DATA_DIR, note });
+  showAddresses({ ...addresses, token, dataDir: env.DATA_DIR, note });
   if (!isOnce) {
-    showNextMessage({ url, token, applicationUid: sdk.APPLICATION_UID, eventType: sdk.EVENT_TYPE });
+    showNextMessage({ api: addresses.api, token, applicationUid: sdk.APPLICATION_UID, eventType: sdk.EVENT_TYPE });
     receiver.onArrival((request) => sdk.showVerdict(request, sent.secret));
     server.showProblems();
     server.isServing = true;

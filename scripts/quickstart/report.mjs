@@ -22,12 +22,12 @@ export function showAttempt({ id, timestamp, responseStatusCode, responseDuratio
   ]);
 }
 
-export function showAddresses({ url, token, dataDir, note }) {
+export function showAddresses({ api, docs, metrics, token, dataDir, note }) {
   title('Where things are');
   table([
-    ['API', `${cyan(`${url}/api/v1`)}${note === undefined ? '' : dim(`  ${note}`)}`],
-    ['Docs', cyan(`${url}/docs`)],
-    ['Metrics', cyan(`${url}/metrics`)],
+    ['API', `${cyan(api)}${note === undefined ? '' : dim(`  ${note}`)}`],
+    ['Docs', cyan(docs)],
+    ['Metrics', cyan(metrics)],
     ['Data', dataDir],
     ['Egress', 'deliveries to 127.0.0.0/8 are allowed, for the receiver here; by default they are refused'],
     ['Token', token],
@@ -36,11 +36,11 @@ export function showAddresses({ url, token, dataDir, note }) {
 }
 
 /** A command that posts another message. */
-export function showNextMessage({ url, token, applicationUid, eventType }) {
+export function showNextMessage({ api, token, applicationUid, eventType }) {
   const body = JSON.stringify({ eventType, payload: { type: eventType, invoice: 'in_1043', amount: 99 } });
   line(bold('Post another one'));
   line();
-  line(`curl ${url}/api/v1/app/${applicationUid}/msg \\`);
+  line(`curl ${api}/app/${applicationUid}/msg \\`);
   line(`  -H 'Authorization: Bearer ${token}' \\`);
   line(`  -H 'Content-Type: application/json' \\`);
   line(`  -d '${body}'`);

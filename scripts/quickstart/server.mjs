@@ -8,6 +8,8 @@ const SHOWN = new Set(['warn', 'error', 'fatal']);
 const COMPLAINTS = new Set(['stderr', 'error', 'fatal']);
 const NODE_WARNING = /^\((node:\d+\) |Use `node --trace-)/;
 const KEPT_LINES = 200;
+/** The first start makes the database, and may copy PostgreSQL and create its user. */
+const READY_TIMEOUT_MS = 120_000;
 /** The server gives itself 30 s to drain; this is for one that does not even do that. */
 const STOP_TIMEOUT_MS = 40_000;
 
@@ -17,7 +19,7 @@ export async function createToken(env) {
 }
 
 /**
- * Starts `posthorn serve`. `ready` resolves with its address, `ended` rejects when it ends unasked. `stop` drains it and
+ * Starts `posthorn serve`. `ended` rejects when it ends unasked. `stop` drains it and
  * leaves no PostgreSQL behind, whatever happened.
  */
 export function startServer(env) {
@@ -55,12 +57,12 @@ class Server {
   #lines = [];
   #showsProblems = false;
   #isStopping = false;
-  #onUrl = () => undefined;
+  #onReady = () => undefined;
 
   constructor(child, env, leashOfChild) {
     this.child = child;
     this.env = env;
-    this.ready = new Promise((resolve) => (this.#onUrl = resolve));
+    this.banner = new Promise((resolve) => (this.#onReady = resolve));
     this.exited = exitOf(child).finally(() => {
       this.isRunning = false;
       leashOfChild?.stdin.end('done\n');
@@ -69,6 +71,21 @@ class Server {
     this.ended.catch(() => undefined); // nobody may be listening at that moment; who asks later gets it
     createInterface({ input: child.stdout }).on('line', (text) => this.#read(text));
     createInterface({ input: child.stderr }).on('line', (text) => this.#keep({ level: 'stderr', msg: text }));
+  }
+
+  /** Resolves with the addresses that the server has printed: `{ api, docs, metrics }`. */
+  async ready() {
+    let timer;
+    const late = new Promise((_resolve, reject) => {
+      const fail = () =>
+        reject(new Failure(`The server is not ready after ${READY_TIMEOUT_MS / 1000} s.`, this.#tail()));
+      timer = setTimeout(fail, READY_TIMEOUT_MS);
+    });
+    try {
+      return await Promise.race([this.banner, this.ended, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** From now on prints what the server logs as a warning or worse. */
@@ -109,9 +126,8 @@ class Server {
       entry = { level: 'info', msg: text }; // not a log line
     }
     this.#keep(entry);
-    const url = /^API\s+(http:\S+)\/api\/v1$/.exec(entry.msg)?.[1];
-    if (url !== undefined) {
-      this.#onUrl(url);
+    if (typeof entry.api === 'string') {
+      this.#onReady(entry);
     }
   }
 

@@ -6,7 +6,7 @@ import { Failure, tail } from './terminal.mjs';
 
 /** The root of the repository. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const KILL_AFTER_MS = 10_000;
+const KILL_AFTER_MS = 5_000;
 const PARENT_CHECK_MS = 250;
 
 /** A signal ended the work; `exitCode` is what a shell expects then. */

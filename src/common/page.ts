@@ -14,7 +14,7 @@ export interface Page<T> {
   data: T[];
   /** Key of the last item: pass it as `iterator` to get the next page. Null when the page is empty. */
   iterator: string | null;
-  /** Pass it as `iterator` to go back. Absent on the first page. */
+  /** Pass it as `iterator` to go back. Absent on the first page of a list, but not where a list begins at a time. */
   prevIterator?: string;
   /** True when no further items exist in the direction of the request. */
   done: boolean;
@@ -47,7 +47,7 @@ export function toPage<Row, T>(
     iterator: last === undefined ? null : keyOf(last),
     done: rows.length <= request.limit,
   };
-  if (first !== undefined && request.cursor !== undefined) {
+  if (first !== undefined && (request.cursor !== undefined || request.direction === 'prev')) {
     page.prevIterator = `-${keyOf(first)}`;
   }
   return page;

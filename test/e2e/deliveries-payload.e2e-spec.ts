@@ -110,7 +110,10 @@ describe('payloads', () => {
   });
 
   it.each([
-    ['a lone surrogate in rawPayload', '{"eventType":"a","payload":{},"transformationsParams":{"rawPayload":"\\ud800"}}'],
+    [
+      'a lone surrogate in rawPayload',
+      '{"eventType":"a","payload":{},"transformationsParams":{"rawPayload":"\\ud800"}}',
+    ],
     ['bytes that are not UTF-8', Buffer.from('{"eventType":"a","payload":{"a":"\xff"}}', 'latin1')],
   ])('answers 422 for %s', async (_, body) => {
     const response = await fetch(`${scene.server.url}/api/v1/app/${customer.appId}/msg`, {

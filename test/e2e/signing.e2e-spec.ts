@@ -86,7 +86,9 @@ describe('signing', () => {
       expect(() => new Webhook(secret).verify(during.body.toString(), headersOf(during))).not.toThrow();
     }
     const [first] = String(during.headers['svix-signature']).split(' ');
-    expect(verifiedBy({ ...during, headers: { ...during.headers, 'webhook-signature': first } }, NEW_SECRET)).toBe(true);
+    expect(verifiedBy({ ...during, headers: { ...during.headers, 'webhook-signature': first } }, NEW_SECRET)).toBe(
+      true,
+    );
 
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const after = await sendTo(customer);
@@ -96,7 +98,9 @@ describe('signing', () => {
 
   it('signs with keys of both kinds after a rotation from one to the other', async () => {
     const customer = await scene.newCustomer({ secret: OLD_SECRET });
-    await scene.ok('POST', `/app/${customer.appId}/endpoint/${customer.endpointId}/secret/rotate`, { key: PRIVATE_KEY });
+    await scene.ok('POST', `/app/${customer.appId}/endpoint/${customer.endpointId}/secret/rotate`, {
+      key: PRIVATE_KEY,
+    });
 
     const request = await sendTo(customer);
 

@@ -107,7 +107,8 @@ export class MessageSender {
     });
     const text = await response.text();
     if (response.status !== 202) {
-      throw new Error(`status ${response.status}: ${text.slice(0, 200)}`);
+      // Without the id of the request, so that equal failures are counted together.
+      throw new Error(`status ${response.status}: ${text.replace(/,?"requestId":"[^"]*"/, '').slice(0, 200)}`);
     }
     return (JSON.parse(text) as { id: string }).id;
   }

@@ -27,7 +27,7 @@ export class Workload {
 
   private constructor(
     readonly env: ServerEnv,
-    private readonly dataDir: string,
+    readonly dataDir: string,
     readonly receiver: Receiver,
     public server: PosthornProcess,
     private readonly token: string,
@@ -58,10 +58,6 @@ export class Workload {
       await workload.createApplication(...paths),
     ];
     return workload;
-  }
-
-  get dataFolder(): string {
-    return this.dataDir;
   }
 
   /** Starts a new server in the place of one that has ended. */

@@ -6,7 +6,7 @@ import { IsMetadata, IsText, IsThrottleRate, IsUid, Nullable, Optional } from '@
 export class ApplicationIn {
   /**
    * Name for people.
-   * @example Acme Corp
+   * @example 'Acme Corp'
    */
   @IsText({ min: 1 })
   name: string;
@@ -19,7 +19,10 @@ export class ApplicationIn {
   @IsUid('app_')
   uid?: string | null;
 
-  /** Most deliveries a second to all endpoints together, 1 to 65535; null is unlimited. `rateLimit` is an older name. */
+  /**
+   * Most deliveries a second to all endpoints together, 1 to 65535; null is unlimited. `rateLimit` is an older name.
+   * @example 100
+   */
   @OlderName('rateLimit', { isExclusive: false })
   @Nullable()
   @IsThrottleRate()
@@ -36,23 +39,35 @@ export class ApplicationIn {
 
 /** Changes of an application: fields left out stay, null clears. */
 export class ApplicationPatch {
-  /** Name for people. */
+  /**
+   * Name for people.
+   * @example 'Acme Corp'
+   */
   @Optional()
   @IsText({ min: 1 })
   name?: string;
 
-  /** Your own id of this customer, unique in the organization. */
+  /**
+   * Your own id of this customer, unique in the organization.
+   * @example customer-1
+   */
   @Nullable()
   @IsUid('app_')
   uid?: string | null;
 
-  /** Most deliveries a second to all endpoints together, 1 to 65535. `rateLimit` is an older name. */
+  /**
+   * Most deliveries a second to all endpoints together, 1 to 65535; null is unlimited. `rateLimit` is an older name.
+   * @example 100
+   */
   @OlderName('rateLimit', { isExclusive: false })
   @Nullable()
   @IsThrottleRate()
   throttleRate?: number | null;
 
-  /** Your own texts, at most 4096 bytes as JSON; replaces all of them. */
+  /**
+   * Your own texts, at most 4096 bytes as JSON; replaces all of them.
+   * @example { "plan": "gold" }
+   */
   @Nullable()
   @IsMetadata()
   metadata?: Record<string, string> | null;

@@ -1,9 +1,13 @@
-import { type Page } from '@/common/page';
+import { Schema } from '@/infra/http/schema.decorator';
+import { PageOf } from '@/infra/http/page-of';
 import { type Application } from './application.entity';
 
 /** An application. */
 export class ApplicationOut {
-  /** @example app_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  /**
+   * Its id; sorts by the time of creation.
+   * @example app_2mXLPKqXdU5bY8rVvY6jvBEuCbD
+   */
   id: string;
 
   /**
@@ -12,36 +16,47 @@ export class ApplicationOut {
    */
   uid?: string;
 
-  /** @example Acme Corp */
+  /**
+   * Name for people.
+   * @example 'Acme Corp'
+   */
   name: string;
 
-  /** Most deliveries a second to all endpoints together; null is unlimited. */
+  /**
+   * Most deliveries a second to all endpoints together; null is unlimited.
+   * @example 100
+   */
+  @Schema({ type: 'integer' })
   throttleRate: number | null;
 
-  /** Older name of `throttleRate`; absent when unlimited. */
+  /**
+   * Older name of `throttleRate`; absent when unlimited.
+   * @example 100
+   */
+  @Schema({ type: 'integer' })
   rateLimit?: number;
 
-  /** @example { "plan": "gold" } */
+  /**
+   * Your own texts.
+   * @example { "plan": "gold" }
+   */
   metadata: Record<string, string>;
 
+  /**
+   * When it was created.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   createdAt: Date;
 
+  /**
+   * When it was last changed.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   updatedAt: Date;
 }
 
 /** One page of applications. */
-export class ApplicationPage implements Page<ApplicationOut> {
-  data: ApplicationOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class ApplicationPage extends PageOf(ApplicationOut, 'app_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 /** The application as the API shows it. */
 export function toApplicationOut(application: Application): ApplicationOut {

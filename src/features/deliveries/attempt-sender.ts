@@ -29,12 +29,15 @@ export class AttemptSender {
   async send({ message, endpoint }: Delivery): Promise<AttemptOutcome> {
     const startedAtMs = this.clock.now();
     const id = newId('atmpt', startedAtMs);
-    const outcome = await this.http.post({
-      url: endpoint.url,
-      headers: this.headersOf(message.id, message.payload, endpoint, startedAtMs),
-      body: message.payload,
-      timeoutMs: this.config.requestTimeoutSeconds * 1000,
-    });
+    const outcome: PostOutcome =
+      endpoint.fault === undefined
+        ? await this.http.post({
+            url: endpoint.url,
+            headers: this.headersOf(message.id, message.payload, endpoint, startedAtMs),
+            body: message.payload,
+            timeoutMs: this.config.requestTimeoutSeconds * 1000,
+          })
+        : { kind: 'failure', reason: 'aborted', message: endpoint.fault, durationMs: 0 };
     const result = toAttemptOutcome(id, outcome, this.clock.now());
     this.metrics.attempts.inc({ outcome: result.label });
     this.metrics.attemptSeconds.observe(outcome.durationMs / 1000);
@@ -66,9 +69,7 @@ function withOwnHeaders(headers: string[], own: Readonly<Record<string, string>>
 }
 
 function liveSecrets({ secrets }: DeliveryEndpoint, nowMs: number): SigningSecret[] {
-  return secrets
-    .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs)
-    .map(({ secret }) => secret);
+  return secrets.filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs).map(({ secret }) => secret);
 }
 
 function toAttemptOutcome(id: string, outcome: PostOutcome, nowMs: number): AttemptOutcome {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { timeOfId } from '@libs/sortable-id/sortable-id';
-import { type Page } from '@/common/page';
+import { Schema } from '@/infra/http/schema.decorator';
+import { PageOf } from '@/infra/http/page-of';
 import { EndpointOut } from '@/features/endpoints/endpoints.responses';
 import { messageJson, messageMembers, MessageOut } from '@/features/messages/messages.responses';
 import { type StoredMessage } from '@/features/messages/messages.types';
@@ -15,40 +16,76 @@ export type MessageStatusText = keyof typeof MessageStatus;
 
 /** One HTTP request that was made for a delivery. */
 export class MessageAttemptOut {
-  /** @example atmpt_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  /**
+   * Its id; sorts by the time at which it began.
+   * @example atmpt_2mXLPKqXdU5bY8rVvY6jvBEuCbD
+   */
   id: string;
 
-  /** @example msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  /**
+   * The message.
+   * @example msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD
+   */
   msgId: string;
 
-  /** @example ep_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  /**
+   * The endpoint.
+   * @example ep_2mXLPKqXdU5bY8rVvY6jvBEuCbD
+   */
   endpointId: string;
 
-  /** Where the request went. */
+  /**
+   * Where the request went.
+   * @example https://example.com/webhook/
+   */
+  @Schema({ format: 'uri' })
   url: string;
 
   /**
    * The first 20,000 bytes of the answer's body, base64 when they are not UTF-8; or why there was no answer.
-   * @example {"ok":true}
    */
+  @Schema({ example: '{"ok":true}' })
   response: string;
 
-  /** Status code of the answer; 0 when there was none. */
+  /**
+   * Status code of the answer; 0 when there was none.
+   * @example 200
+   */
+  @Schema({ type: 'integer' })
   responseStatusCode: number;
 
-  /** Milliseconds of the whole exchange. */
+  /**
+   * Milliseconds of the whole exchange.
+   * @example 87
+   */
+  @Schema({ type: 'integer' })
   responseDurationMs: number;
 
-  /** 0 success, 2 fail. */
+  /**
+   * 0 success, 2 fail.
+   * @example 0
+   */
+  @Schema({ type: 'integer', enum: [0, 2] })
   status: number;
 
-  /** @example success */
+  /**
+   * What the status is called.
+   * @example success
+   */
+  @Schema({ type: 'string', enum: ['success', 'fail'] })
   statusText: string;
 
-  /** 0 scheduled, 1 manual. */
+  /**
+   * 0 scheduled, 1 manual.
+   * @example 0
+   */
+  @Schema({ type: 'integer', enum: [0, 1] })
   triggerType: number;
 
-  /** When the attempt began. */
+  /**
+   * When the attempt began.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   timestamp: Date;
 
   /** The message, when it was asked for. */
@@ -56,70 +93,59 @@ export class MessageAttemptOut {
 }
 
 /** One page of attempts, newest first. */
-export class MessageAttemptPage implements Page<MessageAttemptOut> {
-  data: MessageAttemptOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class MessageAttemptPage extends PageOf(MessageAttemptOut, 'atmpt_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 /** A message with what came of it at one endpoint. */
 export class EndpointMessageOut extends MessageOut {
-  /** 0 success, 2 fail, 3 sending: another attempt is planned. */
+  /**
+   * 0 success, 2 fail, 3 sending: another attempt is planned.
+   * @example 3
+   */
+  @Schema({ type: 'integer', enum: [0, 2, 3] })
   status: number;
 
-  /** @example sending */
+  /**
+   * What the status is called.
+   * @example sending
+   */
+  @Schema({ type: 'string', enum: ['success', 'fail', 'sending'] })
   statusText: string;
 
-  /** When the next attempt is due; absent when none is planned. */
+  /**
+   * When the next attempt is due; absent when none is planned.
+   * @example '2026-11-24T12:05:00.000Z'
+   */
   nextAttempt?: Date;
 }
 
 /** One page of attempted messages, newest first. */
-export class EndpointMessagePage implements Page<EndpointMessageOut> {
-  data: EndpointMessageOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class EndpointMessagePage extends PageOf(EndpointMessageOut, 'msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 /** An endpoint with what came of one message there. */
 export class MessageEndpointOut extends EndpointOut {
-  /** 0 success, 2 fail, 3 sending: another attempt is planned. */
+  /**
+   * 0 success, 2 fail, 3 sending: another attempt is planned.
+   * @example 3
+   */
+  @Schema({ type: 'integer', enum: [0, 2, 3] })
   status: number;
 
-  /** @example success */
+  /**
+   * What the status is called.
+   * @example sending
+   */
+  @Schema({ type: 'string', enum: ['success', 'fail', 'sending'] })
   statusText: string;
 
-  /** When the next attempt is due; null when none is planned. */
+  /**
+   * When the next attempt is due; null when none is planned.
+   * @example '2026-11-24T12:05:00.000Z'
+   */
   nextAttempt: Date | null;
 }
 
 /** One page of destinations. */
-export class MessageEndpointPage implements Page<MessageEndpointOut> {
-  data: MessageEndpointOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class MessageEndpointPage extends PageOf(MessageEndpointOut, 'ep_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 /** An attempt as it is stored. */
 export interface StoredAttempt {

@@ -91,16 +91,17 @@ export class AttemptsService {
       endpoint.appId,
       rows.map((row) => row.messageId),
     );
-    // A message whose partition was dropped is gone, and its attempts with it a little later.
-    const shown = rows.flatMap((row) => {
-      const message = byId.get(row.messageId);
-      return message === undefined ? [] : [{ message, state: stateOf(row) }];
-    });
-    return toPage(
-      shown,
-      page,
-      ({ message }) => message.id,
-      ({ message, state }) => endpointMessageJson(message, state, withContent),
+    return withoutGone(
+      toPage(
+        rows,
+        page,
+        (row) => row.messageId,
+        (row) => {
+          // A message whose partition was dropped is gone, and its attempts with it a little later.
+          const message = byId.get(row.messageId);
+          return message && endpointMessageJson(message, stateOf(row), withContent);
+        },
+      ),
     );
   }
 
@@ -114,18 +115,17 @@ export class AttemptsService {
     const rows = await this.attempts.listDestinations(message.id, page);
     const endpoints = await this.endpoints.findManyWithDeleted(rows.map((row) => row.endpointId));
     const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
-    const shown = rows.flatMap((row) => {
-      const endpoint = byId.get(row.endpointId);
-      const { statusText, nextAttempt } = stateOf(row);
-      return endpoint === undefined
-        ? []
-        : [{ ...endpoint, status: MessageStatus[statusText], statusText, nextAttempt }];
-    });
-    return toPage(
-      shown,
-      page,
-      (item) => item.id,
-      (item) => item,
+    return withoutGone(
+      toPage(
+        rows,
+        page,
+        (row) => row.endpointId,
+        (row) => {
+          const endpoint = byId.get(row.endpointId);
+          const { statusText, nextAttempt } = stateOf(row);
+          return endpoint && { ...endpoint, status: MessageStatus[statusText], statusText, nextAttempt };
+        },
+      ),
     );
   }
 
@@ -176,6 +176,11 @@ export class AttemptsService {
     );
     return new Map(messages.map((message) => [message.id, message]));
   }
+}
+
+/** What is gone is left out after the page was made, so that its iterator and `done` tell the truth. */
+function withoutGone<T>(page: Page<T | undefined>): Page<T> {
+  return { ...page, data: page.data.filter((item) => item !== undefined) };
 }
 
 function stateOf(state: DeliveryState): { statusText: MessageStatusText; nextAttempt: Date | null } {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@/common/clock';
 import { SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { Logger } from '@/infra/observability/logger';
 import { EndpointHealthRepository } from './endpoint-health.repository';
 import { type EndpointSecret } from './endpoint-secret.entity';
 import { EndpointSecretsRepository } from './endpoint-secrets.repository';
@@ -23,6 +24,7 @@ export class DeliveryEndpoints {
     private readonly health: EndpointHealthRepository,
     private readonly vault: EndpointVault,
     private readonly clock: Clock,
+    private readonly log: Logger,
   ) {}
 
   async of(appId: string): Promise<ReadonlyMap<string, DeliveryEndpoint>> {
@@ -85,11 +87,26 @@ export class DeliveryEndpoints {
       isDisabled: endpoint.isDisabled,
       eventTypes: endpoint.eventTypes === null ? null : new Set(endpoint.eventTypes),
       channels: endpoint.channels === null ? null : new Set(endpoint.channels),
-      headers: this.vault.openHeaders(endpoint.headersBox),
-      secrets: this.toDeliverySecrets(secrets),
+      ...this.openBoxes(endpoint, secrets),
       failingSinceMs: endpoint.failingSince?.getTime() ?? null,
       throttleRate: endpoint.throttleRate,
     };
+  }
+
+  /** One damaged box must not stop the other endpoints of the application. */
+  private openBoxes(
+    endpoint: Endpoint,
+    secrets: EndpointSecret[],
+  ): Pick<DeliveryEndpoint, 'headers' | 'secrets' | 'fault'> {
+    try {
+      return { headers: this.vault.openHeaders(endpoint.headersBox), secrets: this.toDeliverySecrets(secrets) };
+    } catch (error) {
+      this.log.error(
+        { err: error, endpoint: endpoint.id, app: endpoint.appId },
+        'secrets of an endpoint cannot be read',
+      );
+      return { headers: {}, secrets: [], fault: 'The signing secret of this endpoint cannot be read; rotate it.' };
+    }
   }
 
   private toDeliverySecrets(secrets: EndpointSecret[]): DeliverySecret[] {

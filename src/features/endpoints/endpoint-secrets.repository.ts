@@ -16,6 +16,12 @@ export class EndpointSecretsRepository {
     return (await this.table.findOneBy({ endpointId, expiresAt: IsNull() })) ?? undefined;
   }
 
+  /** The secret that was made last, of whatever endpoint. */
+  async findNewest(): Promise<EndpointSecret | undefined> {
+    const [newest] = await this.table.find({ order: { id: 'DESC' }, take: 1 });
+    return newest;
+  }
+
   /** The secrets that sign at the time, the newest first. */
   listLive(endpointIds: string[], now: Date): Promise<EndpointSecret[]> {
     return this.table.find({

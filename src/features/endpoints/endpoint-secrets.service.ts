@@ -1,7 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { publicForm } from '@libs/webhook-signing/signing-secret';
 import { Clock } from '@/common/clock';
 import { type Access } from '@/features/auth/access.types';
+import { ConfigError } from '@/infra/config/config';
 import { DeliveryEndpoints } from './delivery-endpoints';
 import { type EndpointSecretRotateIn } from './endpoint-secrets.requests';
 import { type EndpointSecretOut } from './endpoint-secrets.responses';
@@ -16,7 +17,7 @@ const DEFAULT_GRACE_PERIOD_SECONDS = 86_400;
 
 /** Signing secrets of endpoints. */
 @Injectable()
-export class EndpointSecretsService {
+export class EndpointSecretsService implements OnModuleInit {
   constructor(
     private readonly endpoints: EndpointsService,
     private readonly repository: EndpointSecretsRepository,
@@ -24,6 +25,22 @@ export class EndpointSecretsService {
     private readonly deliveries: DeliveryEndpoints,
     private readonly clock: Clock,
   ) {}
+
+  /** Refuses to start with a MAIN_SECRET that cannot read what is stored: every delivery would fail. */
+  async onModuleInit(): Promise<void> {
+    const secret = await this.repository.findNewest();
+    if (secret === undefined) {
+      return;
+    }
+    try {
+      this.vault.openSecret(secret);
+    } catch (error) {
+      throw new ConfigError(
+        'MAIN_SECRET: the signing secrets in this database were encrypted with another one; without it they cannot be read',
+        { cause: error },
+      );
+    }
+  }
 
   /** The key with which a receiver verifies: never the private half of an ed25519 secret. */
   async get(access: Access, app: string, endpoint: string): Promise<EndpointSecretOut> {

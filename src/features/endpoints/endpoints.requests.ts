@@ -1,3 +1,4 @@
+import { Schema } from '@/infra/http/schema.decorator';
 import { OlderName } from '@/infra/http/older-name';
 import {
   IsFlag,
@@ -22,6 +23,7 @@ export class EndpointUpsertIn {
    * Where to send webhooks: http or https, at most 65536 characters. Private and reserved addresses are refused.
    * @example https://example.com/webhook/
    */
+  @Schema({ format: 'uri', maxLength: 65_536 })
   @IsEndpointUrl()
   url: string;
 
@@ -41,7 +43,10 @@ export class EndpointUpsertIn {
   @IsUid('ep_')
   uid?: string | null;
 
-  /** Most deliveries a second, 1 to 65535; null is unlimited. `rateLimit` is an older name. */
+  /**
+   * Most deliveries a second, 1 to 65535; null is unlimited. `rateLimit` is an older name.
+   * @example 50
+   */
   @OlderName('rateLimit', { isExclusive: false })
   @Nullable()
   @IsThrottleRate()
@@ -99,22 +104,35 @@ export class EndpointIn extends EndpointUpsertIn {
 
 /** Changes of an endpoint: fields left out stay, null clears. */
 export class EndpointPatch {
-  /** Where to send webhooks: http or https. Private and reserved addresses are refused. */
+  /**
+   * Where to send webhooks: http or https, at most 65536 characters. Private and reserved addresses are refused.
+   * @example https://example.com/webhook/
+   */
+  @Schema({ format: 'uri', maxLength: 65_536 })
   @Optional()
   @IsEndpointUrl()
   url?: string;
 
-  /** What it is for, for people. */
+  /**
+   * What it is for, for people.
+   * @example Production
+   */
   @Optional()
   @IsText()
   description?: string;
 
-  /** Your own id of this endpoint, unique in the application. */
+  /**
+   * Your own id of this endpoint, unique in the application.
+   * @example endpoint-1
+   */
   @Nullable()
   @IsUid('ep_')
   uid?: string | null;
 
-  /** Most deliveries a second, 1 to 65535; null is unlimited. `rateLimit` is an older name. */
+  /**
+   * Most deliveries a second, 1 to 65535; null is unlimited. `rateLimit` is an older name.
+   * @example 50
+   */
   @OlderName('rateLimit', { isExclusive: false })
   @Nullable()
   @IsThrottleRate()
@@ -125,18 +143,27 @@ export class EndpointPatch {
   @IsFlag()
   disabled?: boolean;
 
-  /** Event types that it takes, at least one; null takes all. They must exist. `filterTypes` is an older name. */
+  /**
+   * Event types that it takes, at least one; null takes all. They must exist. `filterTypes` is an older name.
+   * @example ["user.signup", "user.deleted"]
+   */
   @OlderName('filterTypes', { isExclusive: true })
   @Nullable()
   @IsNameSet(EVENT_TYPES)
   eventTypes?: string[] | null;
 
-  /** Channels that it takes, 1 to 10; null takes every message. */
+  /**
+   * Channels that it takes, 1 to 10; null takes every message.
+   * @example ["project_123"]
+   */
   @Nullable()
   @IsNameSet(CHANNELS)
   channels?: string[] | null;
 
-  /** Your own texts, at most 4096 bytes as JSON; replaces all of them. */
+  /**
+   * Your own texts, at most 4096 bytes as JSON; replaces all of them.
+   * @example { "team": "billing" }
+   */
   @Nullable()
   @IsMetadata()
   metadata?: Record<string, string> | null;

@@ -1,9 +1,13 @@
-import { type Page } from '@/common/page';
+import { Schema } from '@/infra/http/schema.decorator';
+import { PageOf } from '@/infra/http/page-of';
 import { type Endpoint } from './endpoint.entity';
 
 /** An endpoint. */
 export class EndpointOut {
-  /** @example ep_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  /**
+   * Its id; sorts by the time of creation.
+   * @example ep_2mXLPKqXdU5bY8rVvY6jvBEuCbD
+   */
   id: string;
 
   /**
@@ -12,19 +16,37 @@ export class EndpointOut {
    */
   uid: string | null;
 
-  /** @example https://example.com/webhook/ */
+  /**
+   * Where webhooks are sent.
+   * @example https://example.com/webhook/
+   */
+  @Schema({ format: 'uri' })
   url: string;
 
-  /** @example Production */
+  /**
+   * What it is for, for people.
+   * @example Production
+   */
   description: string;
 
-  /** Most deliveries a second; null is unlimited. */
+  /**
+   * Most deliveries a second; null is unlimited.
+   * @example 50
+   */
+  @Schema({ type: 'integer' })
   throttleRate: number | null;
 
-  /** Older name of `throttleRate`. */
+  /**
+   * Older name of `throttleRate`.
+   * @example 50
+   */
+  @Schema({ type: 'integer' })
   rateLimit: number | null;
 
-  /** True when it gets nothing: by choice, or because it failed for too long. */
+  /**
+   * True when it gets nothing: by choice, or because it failed for too long.
+   * @example false
+   */
   disabled: boolean;
 
   /**
@@ -33,7 +55,10 @@ export class EndpointOut {
    */
   eventTypes: string[] | null;
 
-  /** Older name of `eventTypes`. */
+  /**
+   * Older name of `eventTypes`.
+   * @example ["user.signup"]
+   */
   filterTypes: string[] | null;
 
   /**
@@ -42,30 +67,34 @@ export class EndpointOut {
    */
   channels: string[] | null;
 
-  /** @example { "team": "billing" } */
+  /**
+   * Your own texts.
+   * @example { "team": "billing" }
+   */
   metadata: Record<string, string>;
 
-  /** Always 1; clients of earlier generations need it. */
+  /**
+   * Always 1; clients of earlier generations need it.
+   * @example 1
+   */
+  @Schema({ type: 'integer' })
   version: number;
 
+  /**
+   * When it was created.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   createdAt: Date;
 
+  /**
+   * When it was last changed.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   updatedAt: Date;
 }
 
 /** One page of endpoints. */
-export class EndpointPage implements Page<EndpointOut> {
-  data: EndpointOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class EndpointPage extends PageOf(EndpointOut, 'ep_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 /** The endpoint as the API shows it. */
 export function toEndpointOut(endpoint: Endpoint): EndpointOut {

@@ -25,4 +25,6 @@ export interface DeliveryEndpoint {
   failingSinceMs: number | null;
   /** Deliveries a second; null is unlimited. */
   throttleRate: number | null;
+  /** Why nothing can be sent, when its secrets or headers cannot be decrypted; its attempts fail until that is mended. */
+  fault?: string;
 }

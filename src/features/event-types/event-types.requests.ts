@@ -9,7 +9,7 @@ const FEATURE_FLAGS = { min: 0, max: 100, maxLength: 256 };
 export class EventTypeUpsertIn {
   /**
    * What it means, for people.
-   * @example A user has signed up
+   * @example 'A user has signed up'
    */
   @IsText()
   description: string;
@@ -32,12 +32,18 @@ export class EventTypeUpsertIn {
   @IsSchemaMap()
   schemas?: Record<string, object | boolean> | null;
 
-  /** Shows it only to application tokens with one of these flags, at most 100; null or empty shows it to all. */
+  /**
+   * Shows it only to application tokens with one of these flags, at most 100; null or empty shows it to all.
+   * @example ["beta"]
+   */
   @Nullable()
   @IsNameSet(FEATURE_FLAGS)
   featureFlags?: string[] | null;
 
-  /** Older form of `featureFlags` with one flag; `featureFlags` wins when both are given. */
+  /**
+   * Older form of `featureFlags` with one flag; `featureFlags` wins when both are given.
+   * @example beta
+   */
   @Nullable()
   @IsEventTypeName()
   featureFlag?: string | null;
@@ -63,7 +69,10 @@ export class EventTypeIn extends EventTypeUpsertIn {
 
 /** Changes of an event type: fields left out stay, null clears. */
 export class EventTypePatch {
-  /** What it means, for people. */
+  /**
+   * What it means, for people.
+   * @example 'A user has signed up'
+   */
   @Optional()
   @IsText()
   description?: string;
@@ -78,22 +87,34 @@ export class EventTypePatch {
   @IsFlag()
   deprecated?: boolean;
 
-  /** JSON Schema of the payload by version; replaces all of them. */
+  /**
+   * JSON Schema of the payload by version; replaces all of them.
+   * @example { "1": { "type": "object", "properties": { "userId": { "type": "string" } } } }
+   */
   @Nullable()
   @IsSchemaMap()
   schemas?: Record<string, object | boolean> | null;
 
-  /** Shows it only to application tokens with one of these flags, at most 100; null or empty shows it to all. */
+  /**
+   * Shows it only to application tokens with one of these flags, at most 100; null or empty shows it to all.
+   * @example ["beta"]
+   */
   @Nullable()
   @IsNameSet(FEATURE_FLAGS)
   featureFlags?: string[] | null;
 
-  /** Older form of `featureFlags` with one flag; `featureFlags` wins when both are given. */
+  /**
+   * Older form of `featureFlags` with one flag; `featureFlags` wins when both are given.
+   * @example beta
+   */
   @Nullable()
   @IsEventTypeName()
   featureFlag?: string | null;
 
-  /** Group under which it is shown. */
+  /**
+   * Group under which it is shown.
+   * @example user
+   */
   @Nullable()
   @IsEventTypeName()
   groupName?: string | null;

@@ -1,16 +1,30 @@
-import { type Page } from '@/common/page';
+import { PageOf } from '@/infra/http/page-of';
 import { type EventType } from './event-type.entity';
 
 /** An event type. */
 export class EventTypeOut {
-  /** @example user.signup */
+  /**
+   * Its name, unique in the organization.
+   * @example user.signup
+   */
   name: string;
 
-  /** @example A user has signed up */
+  /**
+   * What it means, for people.
+   * @example 'A user has signed up'
+   */
   description: string;
 
+  /**
+   * True when it is hidden from lists, and endpoints cannot subscribe to it anew.
+   * @example false
+   */
   archived: boolean;
 
+  /**
+   * True when it is going away.
+   * @example false
+   */
   deprecated: boolean;
 
   /**
@@ -19,33 +33,39 @@ export class EventTypeOut {
    */
   schemas: Record<string, object | boolean> | null;
 
-  /** Flags of which an application token needs one to see it; null shows it to all. */
+  /**
+   * Flags of which an application token needs one to see it; null shows it to all.
+   * @example ["beta"]
+   */
   featureFlags: string[] | null;
 
-  /** Older form of `featureFlags`: the flag when there is exactly one, else null. */
+  /**
+   * Older form of `featureFlags`: the flag when there is exactly one, else null.
+   * @example beta
+   */
   featureFlag: string | null;
 
-  /** @example user */
+  /**
+   * Group under which it is shown.
+   * @example user
+   */
   groupName: string | null;
 
+  /**
+   * When it was created.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   createdAt: Date;
 
+  /**
+   * When it was last changed.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   updatedAt: Date;
 }
 
 /** One page of event types. */
-export class EventTypePage implements Page<EventTypeOut> {
-  data: EventTypeOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class EventTypePage extends PageOf(EventTypeOut, 'user.signup') {}
 
 /** The event type as the API shows it; a row that was read without its schemas shows null. */
 export function toEventTypeOut(eventType: EventType): EventTypeOut {

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { Schema } from '@/infra/http/schema.decorator';
 
 /** How one thing that the server needs is. */
 export class ComponentHealth {
@@ -6,13 +6,19 @@ export class ComponentHealth {
    * ok or error.
    * @example ok
    */
+  @Schema({ type: 'string', enum: ['ok', 'error'] })
   status: string;
 }
 
 /** How the server is, in the shape of the Svix API. */
 export class HealthOut {
+  /** PostgreSQL. */
   database: ComponentHealth;
+
+  /** The queue between the roles. */
   queue: ComponentHealth;
+
+  /** The cache of this process. */
   cache: ComponentHealth;
 }
 
@@ -25,6 +31,6 @@ export class ReadinessOut {
   status: string;
 
   /** Every part that was looked at. */
-  @ApiProperty({ type: 'object', additionalProperties: true, example: { database: { status: 'up' } } })
+  @Schema({ type: 'object', additionalProperties: true, example: { database: { status: 'up' } } })
   details: Record<string, unknown>;
 }

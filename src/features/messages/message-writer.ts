@@ -68,9 +68,19 @@ export class MessageWriter implements BeforeApplicationShutdown {
     this.metrics.writeBatchSize.observe(messages.length);
     this.metrics.messagesAccepted.inc(stored.length);
     if (stored.length > 0) {
-      // A queue that refuses or fails is no loss: the outbox row is committed, and the scheduler hands it over.
-      await this.queue.add(DISPATCH_QUEUE, dispatchId, { dispatchId, messages: stored });
+      // The ack does not wait for the queue.
+      void this.handOver(dispatchId, stored);
     }
     return isStored;
+  }
+
+  /**
+   * A queue that has no room for the messages gets the id of the batch, and the worker reads them from the database. One
+   * that takes not even that is no loss: the outbox row is committed, and the scheduler hands it over.
+   */
+  private async handOver(dispatchId: string, messages: NewMessage[]): Promise<void> {
+    if (!(await this.queue.add(DISPATCH_QUEUE, dispatchId, { dispatchId, messages }))) {
+      await this.queue.add(DISPATCH_QUEUE, dispatchId, { dispatchId });
+    }
   }
 }

@@ -13,6 +13,22 @@ import { messageJson, MessageOut, MessagePage, pageJson } from './messages.respo
 import { MessagesService } from './messages.service';
 import { toMessagePageRequest } from './message-page-request';
 
+const MESSAGE_EXAMPLES = {
+  event: {
+    summary: 'An event',
+    value: { eventType: 'invoice.paid', payload: { type: 'invoice.paid', data: { id: 'invoice_123' } } },
+  },
+  deduplicated: {
+    summary: 'An event with an id of your own, for some endpoints',
+    value: {
+      eventType: 'invoice.paid',
+      eventId: 'evt-4711',
+      channels: ['project_123'],
+      payload: { type: 'invoice.paid', data: { id: 'invoice_123' } },
+    },
+  },
+};
+
 @ApiTags('Message')
 @Controller('api/v1/app/:app_id/msg')
 export class MessagesController {
@@ -20,7 +36,7 @@ export class MessagesController {
 
   @Post()
   @ApiWithContent()
-  @ApiBody({ type: MessageIn })
+  @ApiBody({ type: MessageIn, examples: MESSAGE_EXAMPLES })
   @ApiHeader({
     name: 'idempotency-key',
     required: false,

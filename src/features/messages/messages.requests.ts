@@ -1,12 +1,18 @@
+import { Schema } from '@/infra/http/schema.decorator';
 import { Matches } from 'class-validator';
 import { ApplicationIn } from '@/features/applications/applications.requests';
 import { ListQuery } from '@/infra/http/list-query.requests';
 import { QueryFlag, QueryInstant, QueryList, QueryText } from '@/infra/http/query-fields';
 import { IsNameSet, Optional } from '@/infra/http/validators';
 
+const NAME_PATTERN = '^[a-zA-Z0-9\\-_.]+$';
+
 /** How a payload is sent that must not be touched. */
 export class TransformationsParams {
-  /** Sent as the body instead of `payload`, byte for byte; need not be JSON. */
+  /**
+   * Sent as the body instead of `payload`, byte for byte; need not be JSON.
+   */
+  @Schema({ example: '<invoice id="in_1042"/>' })
   rawPayload?: string;
 }
 
@@ -16,6 +22,7 @@ export class MessageIn {
    * Type of the event: 1 to 256 characters of a-z, A-Z, 0-9, `-`, `_` and `.`. It need not be registered.
    * @example invoice.paid
    */
+  @Schema({ minLength: 1, maxLength: 256, pattern: NAME_PATTERN })
   eventType: string;
 
   /**
@@ -28,27 +35,50 @@ export class MessageIn {
    * Your own id of the event, unique in the application; a second message with it is refused with 409.
    * @example evt-4711
    */
+  @Schema({ minLength: 1, maxLength: 256, pattern: NAME_PATTERN })
   eventId?: string | null;
 
-  /** Only endpoints without channels, or with one of these, get the message; 1 to 5. */
+  /**
+   * Only endpoints without channels, or with one of these, get the message; 1 to 5.
+   * @example ["project_123"]
+   */
+  @Schema({ minItems: 1, maxItems: 5 })
   channels?: string[] | null;
 
-  /** Your own labels; 1 to 8. */
+  /**
+   * Your own labels; 1 to 8.
+   * @example ["billing"]
+   */
+  @Schema({ minItems: 1, maxItems: 8 })
   tags?: string[] | null;
 
-  /** Creates the application of the path, when there is none, from this. Its uid must be the one of the path. */
+  /**
+   * Creates the application of the path, when there is none, from this. Its uid must be the one of the path.
+   */
   application?: ApplicationIn | null;
 
-  /** For payloads that must be delivered as they are, JSON or not. */
+  /**
+   * For payloads that must be delivered as they are, JSON or not.
+   */
   transformationsParams?: TransformationsParams | null;
 
-  /** Deliver at this time, at most 24 hours from now. */
+  /**
+   * Deliver at this time, at most 24 hours from now; null is at once.
+   */
+  @Schema({ example: '2026-11-24T18:00:00Z' })
   deliverAt?: Date | null;
 
-  /** Days after which the payload is removed, 1 to 90; 90 by default. */
+  /**
+   * Days after which the payload is removed, 1 to 90; 90 by default.
+   * @example 90
+   */
+  @Schema({ type: 'integer', minimum: 1, maximum: 90 })
   payloadRetentionPeriod?: number | null;
 
-  /** The same in hours, 1 to 2160; takes precedence. */
+  /**
+   * The same in hours, 1 to 2160; takes precedence.
+   */
+  @Schema({ type: 'integer', minimum: 1, maximum: 2160, example: 2160 })
   payloadRetentionHours?: number | null;
 }
 

@@ -1,10 +1,15 @@
 import { timeOfId } from '@libs/sortable-id/sortable-id';
 import { type Page } from '@/common/page';
+import { Schema } from '@/infra/http/schema.decorator';
+import { PageOf } from '@/infra/http/page-of';
 import { type StoredMessage } from './messages.types';
 
 /** A message. */
 export class MessageOut {
-  /** @example msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD */
+  /**
+   * Its id; sorts by the time at which it was accepted.
+   * @example msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD
+   */
   id: string;
 
   /**
@@ -13,7 +18,10 @@ export class MessageOut {
    */
   eventId: string | null;
 
-  /** @example invoice.paid */
+  /**
+   * Type of the event.
+   * @example invoice.paid
+   */
   eventType: string;
 
   /**
@@ -23,30 +31,33 @@ export class MessageOut {
    */
   payload: Record<string, unknown>;
 
+  /**
+   * Only endpoints without channels, or with one of these, got it; null is all.
+   * @example ["project_123"]
+   */
   channels: string[] | null;
 
+  /**
+   * Your own labels.
+   * @example ["billing"]
+   */
   tags: string[] | null;
 
-  /** When the message was accepted. */
+  /**
+   * When the message was accepted.
+   * @example '2026-11-24T12:00:00.000Z'
+   */
   timestamp: Date;
 
-  /** When it is to be delivered; null is at once. */
+  /**
+   * When it is to be delivered; null is at once.
+   */
+  @Schema({ example: null })
   deliverAt: Date | null;
 }
 
 /** One page of messages, newest first. */
-export class MessagePage implements Page<MessageOut> {
-  data: MessageOut[];
-
-  /** Key of the last item: pass it as `iterator` to get the next page. */
-  iterator: string | null;
-
-  /** Pass it as `iterator` to go back. */
-  prevIterator?: string;
-
-  /** True when there is no further page. */
-  done: boolean;
-}
+export class MessagePage extends PageOf(MessageOut, 'msg_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 const EXPIRED = '{"expired":true}';
 

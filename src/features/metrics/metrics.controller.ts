@@ -1,5 +1,5 @@
 import { Controller, Get, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
 import { AllowFor } from '@/features/auth/audience.decorator';
 import { ApiRoute } from '@/infra/http/api-operation.decorator';
@@ -13,6 +13,7 @@ export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
   @Get('metrics')
+  @ApiProduces('text/plain')
   @ApiRoute({
     id: 'metrics.get',
     summary: 'Metrics for Prometheus, as text',

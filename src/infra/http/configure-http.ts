@@ -39,7 +39,7 @@ export function fastifyOptions(config: Config, log: Logger): FastifyHttpOptions<
     // A path that cannot be decoded, or an id longer than any, names nothing. No hook runs before this.
     frameworkErrors: (_error, request, reply) => {
       void reply.headers({ ...COMMON_HEADERS, ...CORS_HEADERS, 'x-request-id': request.id });
-      void new ErrorFilter(log).reply(new NotFoundError(), request as never, reply as never);
+      void new ErrorFilter(log).reply(new NotFoundError(), request, reply);
     },
   };
 }
@@ -49,7 +49,7 @@ export function configureHttp(app: NestFastifyApplication, config: Config, log: 
   const fastify = app.getHttpAdapter().getInstance();
   const allowed = new AllowedMethods();
   fastify.addHook('onRoute', (route) => allowed.add(route.url, route.method));
-  registerJsonBody(fastify as never, config.maxBodyBytes);
+  registerJsonBody(fastify, config.maxBodyBytes);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(COMMON_HEADERS).header('x-request-id', request.id);
     const { httpVersionMinor, headers } = request.raw;

@@ -8,7 +8,7 @@ export class HttpErrorOut {
 
   /**
    * What went wrong, for people.
-   * @example Entity not found
+   * @example 'Entity not found'
    */
   detail: string;
 
@@ -29,7 +29,7 @@ export class ValidationErrorItem {
 
   /**
    * What is expected.
-   * @example Expected a text.
+   * @example 'Expected a text of 1 to 65536 characters without control characters.'
    */
   msg: string;
 
@@ -42,5 +42,6 @@ export class ValidationErrorItem {
 
 /** Body of 422. */
 export class HTTPValidationError {
+  /** Every problem that was found. */
   detail: ValidationErrorItem[];
 }

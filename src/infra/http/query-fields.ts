@@ -1,3 +1,5 @@
+import { applyDecorators } from '@nestjs/common';
+import { Schema } from './schema.decorator';
 import { Transform } from 'class-transformer';
 import { BadRequestError } from '@/common/app-error';
 
@@ -18,12 +20,13 @@ function scalar<T>(read: Reader<T>): PropertyDecorator {
 
 /** A whole number, without sign. */
 export function QueryInteger(): PropertyDecorator {
-  return scalar((value, name) => {
+  const read = scalar((value, name) => {
     if (!/^\d{1,9}$/.test(value)) {
       throw new BadRequestError(`Query field ${name} must be a whole number.`);
     }
     return Number(value);
   });
+  return applyDecorators(Schema({ type: 'integer' }), read);
 }
 
 /** Exactly `true` or `false`. */
@@ -38,22 +41,24 @@ export function QueryFlag(): PropertyDecorator {
 
 /** One of a set of words. */
 export function QueryChoice(words: readonly string[]): PropertyDecorator {
-  return scalar((value, name) => {
+  const read = scalar((value, name) => {
     if (!words.includes(value)) {
       throw new BadRequestError(`Query field ${name} must be one of ${words.join(', ')}.`);
     }
     return value;
   });
+  return applyDecorators(Schema({ type: 'string', enum: words }), read);
 }
 
 /** One of a set of numbers. */
 export function QueryNumberChoice(numbers: readonly number[]): PropertyDecorator {
-  return scalar((value, name) => {
+  const read = scalar((value, name) => {
     if (!/^\d{1,3}$/.test(value) || !numbers.includes(Number(value))) {
       throw new BadRequestError(`Query field ${name} must be one of ${numbers.join(', ')}.`);
     }
     return Number(value);
   });
+  return applyDecorators(Schema({ type: 'integer', enum: numbers }), read);
 }
 
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
@@ -91,6 +96,8 @@ export function QueryText(): PropertyDecorator {
 /** A list: `a,b`, or the field repeated, also as `a[]`. */
 export function QueryList(): PropertyDecorator {
   return Transform(({ value }: { value: unknown }) =>
-    value === undefined ? undefined : [value].flat().flatMap((item) => String(item).split(',')),
+    value === undefined
+      ? undefined
+      : [value].flat().flatMap((item: unknown) => (typeof item === 'string' ? item.split(',') : [item])),
   );
 }

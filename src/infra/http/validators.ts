@@ -1,4 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
+import { Schema } from './schema.decorator';
 import { Transform } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -32,6 +33,8 @@ export function isStorableJson(value: unknown, depth = 0): boolean {
 }
 
 const NAME_PATTERN = /^[a-zA-Z0-9\-_.]+$/;
+/** How the document describes a name. */
+const NAME_SCHEMA = { minLength: 1, maxLength: 256, pattern: NAME_PATTERN.source };
 
 /** Names of event types, channels and uids: letters, digits, `-`, `_` and `.`. */
 export function isName(value: unknown, maxLength: number): value is string {
@@ -62,15 +65,18 @@ export function Optional(): PropertyDecorator {
 /** A text of bounded length that can be stored and has no control characters below 0x09. */
 export function IsText(bounds: { min?: number; max?: number } = {}): PropertyDecorator {
   const { min = 0, max = 65_536 } = bounds;
-  return custom(
-    'isText',
-    (value) =>
-      typeof value === 'string' &&
-      value.length >= min &&
-      value.length <= max &&
-      isStorableText(value) &&
-      !hasControlCharacters(value),
-    `Expected a text of ${min} to ${max} characters without control characters.`,
+  return applyDecorators(
+    Schema({ minLength: min, maxLength: max }),
+    custom(
+      'isText',
+      (value) =>
+        typeof value === 'string' &&
+        value.length >= min &&
+        value.length <= max &&
+        isStorableText(value) &&
+        !hasControlCharacters(value),
+      `Expected a text of ${min} to ${max} characters without control characters.`,
+    ),
   );
 }
 
@@ -85,19 +91,25 @@ function hasControlCharacters(value: string): boolean {
 
 /** A caller's own id; it must not look like one of ours. `idPrefix` is for example `app_`. */
 export function IsUid(idPrefix: string): PropertyDecorator {
-  return custom(
-    'isUid',
-    (value) => isName(value, 256) && !value.startsWith(idPrefix),
-    `Expected 1 to 256 characters of a-z, A-Z, 0-9, "-", "_" and ".", not beginning with "${idPrefix}".`,
+  return applyDecorators(
+    Schema(NAME_SCHEMA),
+    custom(
+      'isUid',
+      (value) => isName(value, 256) && !value.startsWith(idPrefix),
+      `Expected 1 to 256 characters of a-z, A-Z, 0-9, "-", "_" and ".", not beginning with "${idPrefix}".`,
+    ),
   );
 }
 
 /** The name of an event type. */
 export function IsEventTypeName(): PropertyDecorator {
-  return custom(
-    'isEventTypeName',
-    (value) => isName(value, 256),
-    'Expected 1 to 256 characters of a-z, A-Z, 0-9, "-", "_" and ".".',
+  return applyDecorators(
+    Schema(NAME_SCHEMA),
+    custom(
+      'isEventTypeName',
+      (value) => isName(value, 256),
+      'Expected 1 to 256 characters of a-z, A-Z, 0-9, "-", "_" and ".".',
+    ),
   );
 }
 
@@ -105,6 +117,7 @@ export function IsEventTypeName(): PropertyDecorator {
 export function IsNameSet(options: { min: number; max: number; maxLength: number }): PropertyDecorator {
   const { min, max, maxLength } = options;
   return applyDecorators(
+    Schema({ minItems: min, maxItems: max }),
     Transform(({ value }: { value: unknown }) => (Array.isArray(value) ? [...new Set<unknown>(value)] : value)),
     IsArray({ message: 'Expected a list of texts.' }),
     ArrayMinSize(min, { message: `Expected at least ${min} entries.` }),
@@ -135,6 +148,7 @@ function isMetadata(value: unknown): boolean {
 /** Messages a second, 1 to 65535. */
 export function IsThrottleRate(): PropertyDecorator {
   return applyDecorators(
+    Schema({ type: 'integer', minimum: 1, maximum: 65_535 }),
     IsInt({ message: 'Expected a whole number.' }),
     Min(1, { message: 'Expected at least 1.' }),
     Max(65_535, { message: 'Expected at most 65535.' }),

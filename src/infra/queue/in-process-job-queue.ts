@@ -2,15 +2,18 @@ import { Injectable } from '@nestjs/common';
 import { Logger } from '@/infra/observability/logger';
 import { type ConsumeOptions, JobQueue, type QueueDefinition } from './job-queue';
 
-/** Jobs that wait in memory; further ones are refused, and come back from the database when there is room. */
-const MAX_WAITING = 1_000;
+/** What may wait in memory; further jobs are refused, and come back from the database when there is room. */
+const MAX_WAITING_JOBS = 10_000;
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
 interface Waiting {
   id: string;
   job: unknown;
+  bytes: number;
 }
 
 class Lane {
+  waitingBytes = 0;
   readonly waiting = new Map<string, Waiting>();
   readonly active = new Map<string, Promise<void>>();
   consumer?: { concurrency: number; handler: (job: never) => Promise<void> };
@@ -31,10 +34,12 @@ export class InProcessJobQueue extends JobQueue {
     if (lane.waiting.has(id) || lane.active.has(id)) {
       return true;
     }
-    if (this.isStopped || lane.waiting.size >= MAX_WAITING) {
+    const bytes = queue.bytesOf(job);
+    if (this.isStopped || lane.waiting.size >= MAX_WAITING_JOBS || lane.waitingBytes + bytes > MAX_WAITING_BYTES) {
       return false;
     }
-    lane.waiting.set(id, { id, job });
+    lane.waitingBytes += bytes;
+    lane.waiting.set(id, { id, job, bytes });
     this.pump(lane);
     return true;
   }
@@ -48,7 +53,7 @@ export class InProcessJobQueue extends JobQueue {
     this.pump(lane);
   }
 
-  async waiting(queue: QueueDefinition<unknown>): Promise<number> {
+  async waiting<Job>(queue: QueueDefinition<Job>): Promise<number> {
     return this.laneOf(queue).waiting.size;
   }
 
@@ -58,7 +63,7 @@ export class InProcessJobQueue extends JobQueue {
     await Promise.all(active);
   }
 
-  private laneOf(queue: QueueDefinition<unknown>): Lane {
+  private laneOf(queue: { name: string }): Lane {
     let lane = this.lanes.get(queue.name);
     if (lane === undefined) {
       lane = new Lane();
@@ -75,6 +80,7 @@ export class InProcessJobQueue extends JobQueue {
         return;
       }
       lane.waiting.delete(next.value.id);
+      lane.waitingBytes -= next.value.bytes;
       this.run(lane, next.value, consumer.handler);
     }
   }

@@ -1,13 +1,13 @@
 /** A queue by name, together with the type of its jobs. */
 export interface QueueDefinition<Job> {
   readonly name: string;
-  /** Never set; carries the type. */
-  readonly job?: Job;
+  /** Roughly how many bytes a job takes in memory. */
+  bytesOf(job: Job): number;
 }
 
 /** Names a queue and the type of its jobs. */
-export function defineQueue<Job>(name: string): QueueDefinition<Job> {
-  return { name };
+export function defineQueue<Job>(name: string, bytesOf: (job: Job) => number): QueueDefinition<Job> {
+  return { name, bytesOf };
 }
 
 /** How a queue is worked on. */
@@ -35,7 +35,7 @@ export abstract class JobQueue {
   ): void;
 
   /** Jobs that wait in this queue. */
-  abstract waiting(queue: QueueDefinition<unknown>): Promise<number>;
+  abstract waiting<Job>(queue: QueueDefinition<Job>): Promise<number>;
 
   /** Takes no more jobs and waits for those under way. */
   abstract stop(): Promise<void>;
