@@ -1,5 +1,5 @@
 import './support/require-node.mjs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mustRun, ROOT } from './support/commands.mjs';
 import { main } from './support/main.mjs';
@@ -27,7 +27,22 @@ await main(async (args, signal) => {
       line(`wrote ${file}`);
     }
   }
+  await checkExamples();
   if (args.includes('--check') && stale.length > 0) {
     throw new Failure(`Not up to date: ${stale.join(', ')}. Run: npm run docs`);
   }
 });
+
+/** The settings in config/*.env, commented ones too, have to be among those that the program documents. */
+async function checkExamples() {
+  const documented = await readFile(join(ROOT, 'docs/configuration.md'), 'utf8');
+  const files = (await readdir(join(ROOT, 'config'))).filter((name) => name.endsWith('.env'));
+  for (const file of files) {
+    const text = await readFile(join(ROOT, 'config', file), 'utf8');
+    for (const [, name] of text.matchAll(/^#?([A-Z][A-Z_]+)=/gm)) {
+      if (!documented.includes(`\`${name}\``)) {
+        throw new Failure(`config/${file} sets ${name}, which is no setting.`);
+      }
+    }
+  }
+}

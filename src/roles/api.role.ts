@@ -1,4 +1,5 @@
 import { Module, type Type } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { ApplicationsController } from '@/features/applications/applications.controller';
 import { ApplicationsModule } from '@/features/applications/applications.module';
 import { AuthModule } from '@/features/auth/auth.module';
@@ -15,6 +16,8 @@ import { HealthModule } from '@/features/health/health.module';
 import { MessagesController } from '@/features/messages/messages.controller';
 import { MessagesModule } from '@/features/messages/messages.module';
 import { MetricsController } from '@/features/metrics/metrics.controller';
+import { IdempotencyInterceptor } from '@/infra/idempotency/idempotency.interceptor';
+import { IdempotencyStore } from '@/infra/idempotency/idempotency-store';
 import { RateLimitModule } from '@/infra/rate-limit/rate-limit.module';
 
 /** Every controller: which URLs exist is answered here. */
@@ -44,5 +47,6 @@ const CONTROLLERS: Type[] = [
     HealthModule,
   ],
   controllers: CONTROLLERS,
+  providers: [IdempotencyStore, { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor }],
 })
 export class ApiRole {}

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { Clock } from '@/common/clock';
 import { DeliveriesModule } from '@/features/deliveries/deliveries.module';
 import { StrandedDispatches } from '@/features/deliveries/stranded-dispatches';
-import { ensurePartitions } from '@/infra/database/partitions';
+import { dropExpiredKeys, ensurePartitions } from '@/infra/database/partitions';
 import { Logger } from '@/infra/observability/logger';
 import { PeriodicTasks } from '@/infra/scheduling/periodic-tasks';
 
@@ -22,6 +22,7 @@ const HOUR_MS = 3_600 * SECOND_MS;
           [
             { name: 'stranded dispatches', everyMs: 2 * SECOND_MS, run: () => stranded.handOver() },
             { name: 'partitions ahead', everyMs: HOUR_MS, run: () => ensurePartitions(dataSource, clock.now()) },
+            { name: 'expired idempotency keys', everyMs: HOUR_MS, run: () => dropExpiredKeys(dataSource, clock.now()) },
           ],
           log,
         ),

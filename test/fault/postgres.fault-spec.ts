@@ -88,17 +88,19 @@ describe.each(Object.keys(FAULTS))('%s below an embedded Posthorn under load', (
       .map(({ msg }) => msg);
   }
 
-  /** Strikes, and waits until messages are accepted again. */
+  /** Strikes, and waits until messages are accepted that were posted after it. */
   async function strike(): Promise<void> {
-    const postgres = await findPostgres(load.dataDir);
-    if (postgres === undefined) {
-      throw new Error('no PostgreSQL runs');
-    }
+    const postgres = await eventually(async () => {
+      const found = await findPostgres(load.dataDir);
+      expect(found).toBeDefined();
+      return found as RunningPostgres;
+    }, RECOVERED_WITHIN_MS);
     await FAULTS[name]?.(postgres);
     const struckAt = Date.now();
-    await sleep(50); // what was under way may still be answered
-    const acked = load.sender.acked.length;
-    await eventually(() => expect(load.sender.acked.length).toBeGreaterThan(acked), RECOVERED_WITHIN_MS, 10);
+    await sleep(200); // a server that dies takes a moment
+    const next = load.sender.messages.length;
+    const isAccepted = (): boolean => load.sender.acked.some(({ sequence }) => sequence >= next);
+    await eventually(() => expect(isAccepted()).toBe(true), RECOVERED_WITHIN_MS, 10);
     recoveries.push(Date.now() - struckAt);
   }
 });

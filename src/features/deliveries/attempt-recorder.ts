@@ -30,7 +30,7 @@ const MAX_BACKOFF_MS = 2_000;
  */
 @Injectable()
 export class AttemptRecorder {
-  private readonly commits: GroupCommit<RecordStep, undefined>;
+  private readonly commits: GroupCommit<RecordStep, unknown>;
 
   constructor(
     private readonly repository: DeliveriesRepository,
@@ -38,10 +38,7 @@ export class AttemptRecorder {
     private readonly metrics: Metrics,
   ) {
     this.commits = new GroupCommit({
-      flush: async (steps) => {
-        await this.commit(steps);
-        return steps.map(() => undefined);
-      },
+      flush: (steps) => this.commit(steps, false),
       maxItems: MAX_STEPS,
       maxConcurrentFlushes: 1,
       maxWaiting: MAX_WAITING,
@@ -50,9 +47,15 @@ export class AttemptRecorder {
     metrics.gauge('posthorn_record_waiting', 'Outcomes that wait for a commit.', () => this.commits.waiting);
   }
 
-  /** Rejects only when too much waits; the delivery then counts as unfinished and is repeated. */
-  submit(step: RecordStep): Promise<void> {
-    return this.commits.submit(step);
+  /**
+   * Rejects when too much waits, or when the database refuses the step for good; the delivery then counts as unfinished
+   * and is repeated.
+   */
+  async submit(step: RecordStep): Promise<void> {
+    const refusal = await this.commits.submit(step);
+    if (refusal !== undefined) {
+      throw refusal;
+    }
   }
 
   /** Resolves when everything submitted is committed. */
@@ -60,16 +63,17 @@ export class AttemptRecorder {
     return this.commits.drain();
   }
 
-  private async commit(steps: RecordStep[]): Promise<void> {
+  /** After a try that failed in passing nobody knows whether it was committed: the next ones are repetitions. */
+  /** For each step undefined, or the error for which it cannot be written. */
+  private async commit(steps: RecordStep[], isRepetition: boolean): Promise<unknown[]> {
     for (let round = 0; ; round++) {
       try {
-        await this.write(steps);
-        return;
+        await this.write(steps, isRepetition || round > 0);
+        return steps.map(() => undefined);
       } catch (error) {
         this.metrics.recordFailures.inc();
         if (!isTransientDatabaseError(error)) {
-          await this.commitApart(steps, error);
-          return;
+          return this.commitApart(steps, error);
         }
         this.log.warn(
           { err: error, steps: steps.length },
@@ -81,19 +85,19 @@ export class AttemptRecorder {
   }
 
   /** One step that the database refuses must not take the others with it: halves until it stands alone. */
-  private async commitApart(steps: RecordStep[], error: unknown): Promise<void> {
+  private async commitApart(steps: RecordStep[], error: unknown): Promise<unknown[]> {
     if (steps.length > 1) {
       const middle = Math.ceil(steps.length / 2);
-      await this.commit(steps.slice(0, middle));
-      await this.commit(steps.slice(middle));
-      return;
+      const first = await this.commit(steps.slice(0, middle), true);
+      return [...first, ...(await this.commit(steps.slice(middle), true))];
     }
     const [step] = steps;
     this.log.error({ err: error, attempt: step?.attempt?.outcome.id }, 'an outcome cannot be written');
-    throw error;
+    // Better an attempt that is missing from the list than a delivery that is lost or repeated.
+    return step?.attempt === undefined ? [error] : this.commit([{ ...step, attempt: undefined }], true);
   }
 
-  private async write(steps: readonly RecordStep[]): Promise<void> {
+  private async write(steps: readonly RecordStep[], isRepeated: boolean): Promise<void> {
     const pending = new PendingChanges();
     const attempts: AttemptRow[] = [];
     const dispatchIds: string[] = [];
@@ -107,7 +111,7 @@ export class AttemptRecorder {
       }
     }
     const stop = this.metrics.recordSeconds.startTimer();
-    await this.repository.record(attempts, pending, dispatchIds);
+    await this.repository.record(attempts, pending, dispatchIds, isRepeated);
     stop();
     this.metrics.recordBatchSize.observe(steps.length);
   }

@@ -25,11 +25,15 @@ export interface DispatchRow {
 export class DeliveriesRepository {
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
-  /** Records attempts, moves their pending rows on and removes finished dispatch rows: all of it or nothing. */
+  /**
+   * Records attempts, moves their pending rows on and removes finished dispatch rows: all of it or nothing. `isRepeated`
+   * when an earlier call with the same content failed, and may have been committed all the same.
+   */
   async record(
     attempts: readonly AttemptRow[],
     pending: PendingChanges,
     dispatchIds: readonly string[],
+    isRepeated = false,
   ): Promise<void> {
     const responses = packed(attempts.map(({ outcome }) => outcome.response));
     const parameters: unknown[] = [
@@ -53,7 +57,7 @@ export class DeliveriesRepository {
     if (hasPending) {
       parameters.push(...pendingParameters(pending));
     }
-    await this.dataSource.query(recordOutcomesSql(hasPending), parameters);
+    await this.dataSource.query(recordOutcomesSql(hasPending, isRepeated), parameters);
   }
 
   /** Takes up to `limit` deliveries that are due; until `claimUntilMs` nobody else gets them. */

@@ -1,4 +1,4 @@
-import { type AttemptRecorder } from './attempt-recorder';
+import { type AttemptRecorder, type RecordStep } from './attempt-recorder';
 import { type AttemptResult, type AttemptRunner } from './attempt-runner';
 import { type ConcurrencyGate, type Ticket } from './concurrency-gate';
 import { type Delivery } from './deliveries.types';
@@ -29,6 +29,8 @@ export class DispatchBatch {
   private readonly waiting = new Map<Delivery, Ticket | undefined>();
   private readonly underWay = new Set<Delivery>();
   private isParked = false;
+  /** An outcome was lost: the dispatch row has to stay, so that the batch comes again. */
+  private hasLost = false;
   private settle!: { resolve: () => void; reject: (error: unknown) => void };
   private readonly settled = new Promise<void>((resolve, reject) => {
     this.settle = { resolve, reject };
@@ -154,10 +156,14 @@ export class DispatchBatch {
     });
   }
 
-  private record(step: Parameters<AttemptRecorder['submit']>[0]): void {
-    this.tools.recorder.submit(step).then(
-      () => step.finishesDispatch !== undefined && this.settle.resolve(),
-      (error: unknown) => this.settle.reject(error),
+  private record(step: RecordStep): void {
+    const kept = this.hasLost ? { ...step, finishesDispatch: undefined } : step;
+    this.tools.recorder.submit(kept).then(
+      () => kept.finishesDispatch !== undefined && this.settle.resolve(),
+      (error: unknown) => {
+        this.hasLost = true;
+        this.settle.reject(error);
+      },
     );
   }
 

@@ -1,5 +1,6 @@
 /** Attempts of many deliveries; $1 to $10. */
-const ATTEMPTS = `
+function attempts(isRepeated: boolean): string {
+  return `
   attempts AS (
     INSERT INTO attempt (id, message_id, endpoint_id, app_id, attempt_number, is_manual, is_success,
                          response_status_code, response_duration_ms, url, response)
@@ -12,7 +13,9 @@ const ATTEMPTS = `
       string_to_array($12, ',')::int[], string_to_array($13, ',')::int[]
     ) AS a (id, message_id, endpoint_id, app_id, attempt_number, is_manual, is_success, status_code, duration_ms, url,
             start, length)
+    ${isRepeated ? 'ON CONFLICT DO NOTHING' : ''}
   )`;
+}
 
 /** Dispatch rows whose deliveries are all recorded or pending; $14. */
 const DISPATCHES = `
@@ -50,7 +53,10 @@ const PENDING = `
       AND p.claim = x.claim
   )`;
 
-/** One transaction in one round trip. The short form is for the usual case: everything was delivered at once. */
-export function recordOutcomesSql(hasPending: boolean): string {
-  return `WITH ${[ATTEMPTS, DISPATCHES, ...(hasPending ? [PENDING] : [])].join(',')} SELECT 1`;
+/**
+ * One transaction in one round trip. The short form is for the usual case: everything was delivered at once. A repetition
+ * changes nothing when the first try was committed after all and only its answer got lost.
+ */
+export function recordOutcomesSql(hasPending: boolean, isRepeated: boolean): string {
+  return `WITH ${[attempts(isRepeated), DISPATCHES, ...(hasPending ? [PENDING] : [])].join(',')} SELECT 1`;
 }

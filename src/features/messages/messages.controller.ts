@@ -4,7 +4,8 @@ import { type FastifyReply } from 'fastify';
 import { type Access } from '@/features/auth/access.types';
 import { AllowFor, CurrentAccess } from '@/features/auth/audience.decorator';
 import { ApiRoute } from '@/infra/http/api-operation.decorator';
-import { idempotencyKeyOf } from '@/infra/http/idempotency-key';
+import { idempotencyKeyOf } from '@/infra/idempotency/idempotency-key';
+import { OwnIdempotency } from '@/infra/idempotency/idempotency.interceptor';
 import { type JsonBody, JsonTextBody } from '@/infra/http/json-text.decorator';
 import { sendJsonText } from '@/infra/http/send-json-text';
 import { ApiWithContent, WithContent } from '@/infra/http/with-content.decorator';
@@ -35,6 +36,7 @@ export class MessagesController {
   constructor(private readonly messages: MessagesService) {}
 
   @Post()
+  @OwnIdempotency()
   @ApiWithContent()
   @ApiBody({ type: MessageIn, examples: MESSAGE_EXAMPLES })
   @ApiHeader({

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { isId, newId } from '@libs/sortable-id/sortable-id';
 import { ConflictError } from '@/common/app-error';
@@ -9,6 +8,7 @@ import { ApplicationNotFoundError } from '@/features/applications/applications.e
 import { ApplicationsService } from '@/features/applications/applications.service';
 import { type Access } from '@/features/auth/access.types';
 import { type JsonBody } from '@/infra/http/json-text.decorator';
+import { idempotencyHash } from '@/infra/idempotency/idempotency-key';
 import { isStorableText } from '@/infra/http/validators';
 import { MessageWriter } from './message-writer';
 import { EventIdExistsError, MessageNotFoundError } from './messages.errors';
@@ -16,8 +16,6 @@ import { type MessageFilter, MessagesRepository } from './messages.repository';
 import { messageJson } from './messages.responses';
 import { type NewMessage, type StoredMessage } from './messages.types';
 import { parseMessage, type ParsedMessage } from './parse-message';
-
-const KEY_HASH_HEX_LENGTH = 32;
 
 /** The messages of an application: accepting and reading them. */
 @Injectable()
@@ -48,7 +46,7 @@ export class MessagesService {
       isJsonObject: parsed.isJsonObject,
       payloadExpiresAtMs: nowMs + parsed.retentionMs,
       deliverAtMs: parsed.deliverAtMs,
-      keyHash: idempotencyKey === undefined ? null : keyHash(application.id, idempotencyKey),
+      keyHash: idempotencyKey === undefined ? null : idempotencyHash(`${application.id} message`, idempotencyKey),
     };
     if (await this.writer.write(message)) {
       return { ...message, deliverAt: message.deliverAtMs === null ? null : new Date(message.deliverAtMs) };
@@ -121,9 +119,4 @@ export class MessagesService {
     }
     throw new ConflictError('The request with this idempotency key did not succeed; use a new key.');
   }
-}
-
-/** The key counts within one application: 16 bytes of a SHA-256 as hex. */
-function keyHash(appId: string, key: string): string {
-  return hash('sha256', `${appId} message ${key}`).slice(0, KEY_HASH_HEX_LENGTH);
 }

@@ -41,6 +41,22 @@ export async function ensurePartitions(dataSource: DataSource, nowMs: number): P
   }
 }
 
+/** Drops the idempotency keys of periods that nobody asks for any more. Gives way at once when the table is busy. */
+export async function dropExpiredKeys(dataSource: DataSource, nowMs: number): Promise<void> {
+  const oldestKept = Math.floor(nowMs / IDEMPOTENCY_PERIOD_MS) - 1;
+  const rows: { name: string }[] = await dataSource.query(
+    `SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relname ~ '^idempotency_key_p[0-9]+$'`,
+  );
+  for (const { name } of rows) {
+    if (Number(name.slice('idempotency_key_p'.length)) < oldestKept) {
+      await dataSource.transaction(async (manager) => {
+        await manager.query(`SET LOCAL lock_timeout = '2s'`);
+        await manager.query(`DROP TABLE IF EXISTS ${name}`);
+      });
+    }
+  }
+}
+
 function partitionsAt(nowMs: number): Partition[] {
   const today = Math.floor(nowMs / DAY_MS);
   const days = Array.from({ length: DAYS_AHEAD + 1 }, (_, index) => today + index);

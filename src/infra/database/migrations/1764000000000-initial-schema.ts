@@ -90,7 +90,7 @@ export class InitialSchema1764000000000 implements MigrationInterface {
         key_hash bytea NOT NULL,
         message_id text COLLATE "C",
         status smallint,
-        body text,
+        answer_box bytea,
         created_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (period, key_hash)
       ) PARTITION BY RANGE (period);
