@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, loadConfig } from '@/infra/config/config';
 import { healthcheckCommand } from './healthcheck.command';
@@ -48,9 +50,10 @@ function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-const EXPECTED = new Set(['DatabaseInUseError', 'DataDirInUseError', 'UsageError', 'EmbeddedPostgresError']);
+const EXPECTED = new Set(['DatabaseInUseError', 'DataDirInUseError', 'UsageError', 'UnsupportedDatabaseError']);
 
 function packageVersion(): string {
-  // Read at run time: the compiled file is at dist/src/cli/, the package at the root.
-  return (require('../../../package.json') as { version: string }).version;
+  // The compiled file is at dist/src/cli/, the package at the root.
+  const text = readFileSync(join(__dirname, '../../../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }

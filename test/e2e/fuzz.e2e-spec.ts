@@ -39,10 +39,8 @@ describe('any request', () => {
 
   afterAll(async () => {
     agent.destroy();
-    const t=Date.now(); const s:any=server.app.getHttpServer(); 
-    const iv=setInterval(()=>{ s.getConnections((e:any,n:any)=>console.log('conns',n)); console.log((process as any)._getActiveHandles().map((h:any)=>h.constructor.name+' '+(h.remotePort??'')+' '+(h.localPort??'')).join(';').slice(0,600)); },8000);
-    await server.stop(); clearInterval(iv); console.log('stop', Date.now()-t);
-  }, 100_000);
+    await server.stop();
+  }, 20_000);
 
   /** New things for the requests to come, because the ones before may have deleted the old ones. */
   async function renew(): Promise<void> {
@@ -155,12 +153,12 @@ describe('any request', () => {
   it(
     'is answered as the document says, and never with 500',
     async () => {
-      let total=0;const statuses = new Map<string, Set<number>>();
+      const statuses = new Map<string, Set<number>>();
       const operations = operationsOf(document);
       await fc.assert(
         fc.asyncProperty(fuzzRequests(document, operations), async (fuzz) => {
           const answer = await send(fuzz);
-          check(fuzz, answer);total++;
+          check(fuzz, answer);
           const { method, operationId } = fuzz.operation;
           statuses.set(operationId, (statuses.get(operationId) ?? new Set()).add(answer.status));
           if (method === 'DELETE' && answer.status === 204) {
@@ -173,7 +171,6 @@ describe('any request', () => {
           seed: process.env['FUZZ_SEED'] === undefined ? Date.now() | 0 : Number(process.env['FUZZ_SEED']),
         },
       );
-      console.log([...statuses].map(([k,v])=>k+' '+[...v].join(',')).join('\n'), total);
       // Requests that are always refused would prove nothing.
       const unreached = operations.filter(
         ({ operationId }) => ![...(statuses.get(operationId) ?? [])].some((status) => status < 300),

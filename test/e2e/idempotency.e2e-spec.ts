@@ -1,4 +1,4 @@
-import { callApi } from '../support/api';
+import { type ApiAnswer, callApi } from '../support/api';
 import { startTestApp, type TestApp } from '../support/test-app';
 
 describe('idempotency keys of other operations than posting messages', () => {
@@ -12,7 +12,7 @@ describe('idempotency keys of other operations than posting messages', () => {
 
   afterAll(() => app.stop());
 
-  function post(path: string, key: string, body: unknown, as = token): ReturnType<typeof callApi> {
+  function post(path: string, key: string, body: unknown, as = token): Promise<ApiAnswer> {
     return callApi(app.url, as, 'POST', path, body, { 'idempotency-key': key });
   }
 

@@ -43,12 +43,6 @@ export class DeliveryLog {
     this.lastAt = request.at;
   }
 
-  /** Begins the longest gap anew. */
-  forgetGaps(): void {
-    this.lastAt = undefined;
-    this.longestMs = 0;
-  }
-
   /** Returns true the first time that this message comes to this endpoint: then it is to be answered with an error. */
   isFirstTime(request: ReceivedRequest): boolean {
     const key = this.identify(request);

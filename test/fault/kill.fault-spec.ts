@@ -41,8 +41,7 @@ describe(`killing an embedded Posthorn ${ROUNDS} times under load`, () => {
       for (let round = 1; round <= ROUNDS; round++) {
         await runRound(round);
       }
-      load.sender.moveTo(load.server.url);
-      await load.sender.stop();
+      await load.stopPosting();
     },
     ROUNDS * 15_000 + 60_000,
   );

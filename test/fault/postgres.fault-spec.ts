@@ -37,7 +37,7 @@ describe.each(Object.keys(FAULTS))('%s below an embedded Posthorn under load', (
       await strike();
     }
     await sleep(RUN_MS);
-    await load.sender.stop();
+    await load.stopPosting();
     await eventually(() => expect(load.undelivered().slice(0, 10)).toEqual([]), 60_000, 100);
   }, 180_000);
 

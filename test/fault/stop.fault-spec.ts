@@ -22,8 +22,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('stopping an embedded Posthorn by 
       await stopOnce();
       await load.restart();
     }
-    load.sender.moveTo(load.server.url);
-    await load.sender.stop();
+    await load.stopPosting();
     await eventually(() => expect(load.undelivered().slice(0, 10)).toEqual([]), 30_000, 100);
   }, 120_000);
 

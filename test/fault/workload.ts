@@ -24,6 +24,7 @@ export class Workload {
   readonly log = new DeliveryLog();
   private client: RestClient;
   private applications: Application[] = [];
+  private longestGapMs = 0;
 
   private constructor(
     readonly env: ServerEnv,
@@ -64,6 +65,13 @@ export class Workload {
   async restart(): Promise<void> {
     this.server = await startPosthorn({ env: this.env });
     this.client = new RestClient(this.server.url, this.token);
+  }
+
+  /** Posts no more, and waits for the posts that are under way, repeats included. */
+  async stopPosting(): Promise<void> {
+    this.sender.moveTo(this.server.url);
+    await this.sender.stop();
+    this.longestGapMs = this.log.longestGapMs;
   }
 
   /** Stops everything and removes the folder, a PostgreSQL that was left running included. */
@@ -125,7 +133,7 @@ export class Workload {
       delivered: acked.length - lost,
       lost,
       duplicates: this.log.repetitions().length,
-      longestGapMs: this.log.longestGapMs,
+      longestGapMs: this.longestGapMs,
       details: { posted: this.sender.messages.length, failures: Object.fromEntries(this.sender.failures), ...details },
     };
   }

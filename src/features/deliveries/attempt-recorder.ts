@@ -54,7 +54,7 @@ export class AttemptRecorder {
   async submit(step: RecordStep): Promise<void> {
     const refusal = await this.commits.submit(step);
     if (refusal !== undefined) {
-      throw refusal;
+      throw refusal instanceof Error ? refusal : new Error('an outcome cannot be written', { cause: refusal });
     }
   }
 
@@ -63,8 +63,10 @@ export class AttemptRecorder {
     return this.commits.drain();
   }
 
-  /** After a try that failed in passing nobody knows whether it was committed: the next ones are repetitions. */
-  /** For each step undefined, or the error for which it cannot be written. */
+  /**
+   * For each step undefined, or the error for which it cannot be written. After a try that failed in passing nobody
+   * knows whether it was committed: the next ones are repetitions.
+   */
   private async commit(steps: RecordStep[], isRepetition: boolean): Promise<unknown[]> {
     for (let round = 0; ; round++) {
       try {
@@ -97,7 +99,7 @@ export class AttemptRecorder {
     return step?.attempt === undefined ? [error] : this.commit([{ ...step, attempt: undefined }], true);
   }
 
-  private async write(steps: readonly RecordStep[], isRepeated: boolean): Promise<void> {
+  private async write(steps: readonly RecordStep[], isRepetition: boolean): Promise<void> {
     const pending = new PendingChanges();
     const attempts: AttemptRow[] = [];
     const dispatchIds: string[] = [];
@@ -111,7 +113,7 @@ export class AttemptRecorder {
       }
     }
     const stop = this.metrics.recordSeconds.startTimer();
-    await this.repository.record(attempts, pending, dispatchIds, isRepeated);
+    await this.repository.record(attempts, pending, dispatchIds, isRepetition);
     stop();
     this.metrics.recordBatchSize.observe(steps.length);
   }

@@ -144,7 +144,7 @@ export class AttemptsService {
   }
 
   /** True for what can be the key of a page of attempts. */
-  static isKey(text: string): boolean {
+  static isKey(this: void, text: string): boolean {
     return isId('atmpt', text);
   }
 

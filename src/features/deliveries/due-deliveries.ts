@@ -68,7 +68,7 @@ export class DueDeliveries {
   ): Promise<void> {
     const key = { messageId: row.messageId, endpointId: row.endpointId, isManual: row.isManual, claim };
     const endpoint = (await this.endpoints.forDelivery(row.appId)).get(row.endpointId);
-    if (message?.payload == null || endpoint === undefined || endpoint.isDisabled) {
+    if (!message?.payload || endpoint === undefined || endpoint.isDisabled) {
       // Nothing left to deliver, or nobody to deliver it to: the delivery ends here.
       this.record({ change: (pending) => pending.delete(key) });
       return;

@@ -17,6 +17,8 @@ const INPUT = `
             deliver_at, key_hash)
   )`;
 
+// Both tables are filled in the order of their keys, so that two batches with the same ones never wait for each other.
+
 /** $15 is the present period, and the key counts when it is new in this period and the one before. */
 const KEYS = `
   keys AS (
@@ -25,6 +27,7 @@ const KEYS = `
     FROM input i
     WHERE i.key_hash IS NOT NULL AND NOT EXISTS (
       SELECT FROM idempotency_key k WHERE k.period = $15::int - 1 AND k.key_hash = decode(i.key_hash, 'hex'))
+    ORDER BY i.key_hash
     ON CONFLICT DO NOTHING
     RETURNING message_id
   )`;
@@ -37,6 +40,7 @@ function eventIds(guards: InsertGuards): string {
     INSERT INTO message_event_id (app_id, event_id, message_id)
     SELECT i.app_id, i.event_id, i.id FROM input i
     WHERE i.event_id IS NOT NULL${guards.hasKeys ? ` AND ${BY_KEY}` : ''}
+    ORDER BY i.app_id, i.event_id
     ON CONFLICT DO NOTHING
     RETURNING message_id
   )`;

@@ -92,7 +92,7 @@ export class MessagesService {
   }
 
   /** True for what can be the key of a page. */
-  static isKey(text: string): boolean {
+  static isKey(this: void, text: string): boolean {
     return isId('msg', text);
   }
 

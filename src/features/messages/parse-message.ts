@@ -79,7 +79,7 @@ function eventTypeOf(fields: Record<string, unknown>, report: Report): string {
 function eventIdOf(fields: Record<string, unknown>, report: Report): string | null {
   const eventId = fields['eventId'] ?? null;
   if (eventId === null || (isName(eventId, 256) && !eventId.startsWith('msg_'))) {
-    return eventId as string | null;
+    return eventId;
   }
   report(['eventId'], `Expected 1 to 256 ${NAME_RULE}, not beginning with "msg_".`);
   return null;
@@ -91,7 +91,7 @@ function namesOf(fields: Record<string, unknown>, field: string, max: number, re
     return null;
   }
   if (Array.isArray(value) && value.length >= 1 && value.length <= max && value.every((item) => isName(item, 128))) {
-    return value.length === 1 ? (value as string[]) : [...new Set(value as string[])];
+    return value.length === 1 ? (value) : [...new Set(value)];
   }
   report([field], `Expected 1 to ${max} texts of 1 to 128 ${NAME_RULE}.`);
   return null;

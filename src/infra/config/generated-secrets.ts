@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, ConfigError, withConfig } from './config';
 
@@ -23,35 +23,42 @@ export async function withSecrets(config: Config): Promise<Config> {
 async function readOrCreate(dataDir: string): Promise<Secrets> {
   const path = join(dataDir, 'secrets.json');
   await mkdir(dataDir, { recursive: true });
+  return (await readSecrets(path)) ?? create(dataDir, path);
+}
+
+/** The file appears whole or not at all: of processes that start at once one makes it, and the others read it. */
+async function create(dataDir: string, path: string): Promise<Secrets> {
   const secrets: Secrets = {
     jwtSecret: randomBytes(32).toString('base64url'),
     mainSecret: randomBytes(32).toString('base64url'),
   };
+  const draft = join(dataDir, `secrets.${randomBytes(6).toString('hex')}.draft`);
+  await writeFile(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {
-    // wx: of two processes that start at once, one makes the file and the other reads it.
-    const file = await open(path, 'wx', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(secrets, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await link(draft, path);
     return secrets;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+    const theirs = (error as NodeJS.ErrnoException).code === 'EEXIST' ? await readSecrets(path) : undefined;
+    if (theirs === undefined) {
       throw error;
     }
-    return readSecrets(path);
+    return theirs;
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
-async function readSecrets(path: string): Promise<Secrets> {
+/** Undefined when there is no file. */
+async function readSecrets(path: string): Promise<Secrets | undefined> {
   try {
-    const parsed = JSON.parse(await readFile(path, 'utf8')) as Partial<Secrets>;
-    if (typeof parsed.jwtSecret === 'string' && typeof parsed.mainSecret === 'string') {
+    const parsed = JSON.parse(await readFile(path, 'utf8')) as Partial<Secrets> | null;
+    if (typeof parsed?.jwtSecret === 'string' && typeof parsed.mainSecret === 'string') {
       return { jwtSecret: parsed.jwtSecret, mainSecret: parsed.mainSecret };
     }
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
     if (!(error instanceof SyntaxError)) {
       throw error;
     }

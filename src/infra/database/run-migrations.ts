@@ -8,6 +8,13 @@ import { ensurePartitions, partitionNamesAt } from './partitions';
 const MIGRATION_LOCK = 7_054_961_001;
 const UNDEFINED_TABLE = '42P01';
 
+const OLDEST_VERSION = 15;
+
+/** The PostgreSQL server is too old. */
+export class UnsupportedDatabaseError extends Error {
+  override readonly name = 'UnsupportedDatabaseError';
+}
+
 /** Brings a database up to date and returns the names of the migrations that ran. Safe from many processes at once. */
 export async function runMigrations(databaseUrl: string): Promise<string[]> {
   if (await isUpToDate(databaseUrl)) {
@@ -16,6 +23,7 @@ export async function runMigrations(databaseUrl: string): Promise<string[]> {
   const dataSource = new DataSource({ ...dataSourceOptions(databaseUrl, 2), extra: {} });
   await dataSource.initialize();
   try {
+    await assertSupported(dataSource);
     const lock = dataSource.createQueryRunner();
     try {
       await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -28,6 +36,15 @@ export async function runMigrations(databaseUrl: string): Promise<string[]> {
     }
   } finally {
     await dataSource.destroy();
+  }
+}
+
+async function assertSupported(dataSource: DataSource): Promise<void> {
+  const [row] = await dataSource.query<{ server_version_num: string }[]>('SHOW server_version_num');
+  if (Number(row?.server_version_num) < OLDEST_VERSION * 10_000) {
+    throw new UnsupportedDatabaseError(
+      `DATABASE_URL: PostgreSQL ${OLDEST_VERSION} or newer is needed, this one is ${Math.floor(Number(row?.server_version_num) / 10_000)}.`,
+    );
   }
 }
 

@@ -5,6 +5,7 @@ import { BadRequestError, NotFoundError } from '@/common/app-error';
 import { type Config } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
 import { AllowedMethods } from './allowed-methods';
+import { closeConnectionsOnStop } from './close-connections';
 import { ErrorFilter } from './error.filter';
 import { registerJsonBody } from './json-body';
 import { answerProtocolError, answerUnknownExpectation } from './protocol-errors';
@@ -59,7 +60,9 @@ export function configureHttp(app: NestFastifyApplication, config: Config, log: 
         : undefined,
     );
   });
-  app.getHttpServer().on('checkExpectation', answerUnknownExpectation);
+  const server = app.getHttpServer();
+  server.on('checkExpectation', answerUnknownExpectation);
+  closeConnectionsOnStop(fastify, server);
   app.enableCors({ origin: '*', methods: '*', maxAge: 600, strictPreflight: false, exposedHeaders: EXPOSED_HEADERS });
   app.useGlobalFilters(new ErrorFilter(log, allowed));
   app.useGlobalPipes(new RequestValidationPipe());

@@ -35,9 +35,14 @@ export function answerProtocolError(error: Error & { code?: string }, socket: So
 
 /** Answers 417 to an `Expect` other than `100-continue`. */
 export function answerUnknownExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const body = errorBody('expectation_failed', 'Only Expect: 100-continue is known here.');
   response
-    .writeHead(417, { 'content-type': 'application/json; charset=utf-8', connection: 'close' })
-    .end(errorBody('expectation_failed', 'Only Expect: 100-continue is known here.'));
+    .writeHead(417, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    })
+    .end(body);
 }
 
 /** What Node is writing as the answer to an earlier part of the same connection must not be broken into. */

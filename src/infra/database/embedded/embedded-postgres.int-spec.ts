@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
+import { eventually } from '../../../../test/support/eventually';
 import { adoptServer } from './adopt-server';
 import { type Cluster, findCluster, SYSTEM_DIR } from './cluster';
 import { DataDirInUseError } from './data-dir-lock';
@@ -246,6 +247,38 @@ describe('startEmbeddedPostgres', () => {
     await reported;
     await postgres.stop();
     expect(lines.at(-1)).toBe('PostgreSQL ended unexpectedly with SIGKILL; see postgres.log');
+  });
+
+  it('starts a server that ended by itself again, at the same address', async () => {
+    const postgres = await start();
+    await query(postgres.connectionUrl, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    const first = (await postmasterPid()) ?? 0;
+    process.kill(first, 'SIGKILL');
+    await eventually(async () => expect(await postmasterPid()).toBeUndefined());
+    await Promise.all([postgres.revive(), postgres.revive()]);
+
+    expect(await query(postgres.connectionUrl, 'SELECT * FROM kept')).toEqual([{ answer: 42 }]);
+    const second = await postmasterPid();
+    await postgres.revive(); // it runs: nothing to do
+    expect(await postmasterPid()).toBe(second);
+
+    await postgres.stop();
+    await postgres.revive();
+    expect(await postmasterPid()).toBeUndefined();
+    expect(lines.filter((line) => line === 'starting PostgreSQL again')).toHaveLength(1);
+  });
+
+  it('starts an adopted server again when it ends', async () => {
+    const left = await startInChild();
+    await left.kill();
+    const postgres = await start();
+    expect(postgres.isAdopted).toBe(true);
+    process.kill((await postmasterPid()) ?? 0, 'SIGKILL');
+    await eventually(async () => expect(await postmasterPid()).toBeUndefined());
+    await postgres.revive();
+
+    expect(await query(left.connectionUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await postgres.stop();
   });
 
   it('initialises again when the first time was interrupted', async () => {

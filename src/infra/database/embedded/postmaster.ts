@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandLineOf, findProcess } from './process-identity';
+import { commandLineOf } from './process-identity';
 
 const FAST_SHUTDOWN: NodeJS.Signals = 'SIGINT';
 const IMMEDIATE_SHUTDOWN: NodeJS.Signals = 'SIGQUIT';
@@ -51,7 +51,7 @@ export async function hasArguments(clusterDir: string, args: string[]): Promise<
 
 /**
  * Repairs a `postmaster.pid` that would keep PostgreSQL from starting although its server is dead: the file is empty,
- * or its pid has been given to another program. The pid is replaced and the rest kept, because PostgreSQL then still
+ * or its pid is taken, by another program or by the dead server itself, which nobody has buried yet. The pid is replaced and the rest kept, because PostgreSQL then still
  * checks whether old server processes are attached to the shared memory named there.
  */
 export async function disarmStalePidFile(clusterDir: string): Promise<void> {
@@ -59,7 +59,7 @@ export async function disarmStalePidFile(clusterDir: string): Promise<void> {
   const stale = await readPidFile(clusterDir);
   if (stale === undefined) {
     await rm(path, { force: true });
-  } else if ((await findProcess(stale.pid)) !== undefined && !(await isPostmasterOf(stale.pid, clusterDir))) {
+  } else if (isTaken(stale.pid) && !(await isPostmasterOf(stale.pid, clusterDir))) {
     const [, ...rest] = (await readFile(path, 'utf8')).split('\n');
     await writeFile(path, [String(IMPOSSIBLE_PID), ...rest].join('\n'));
   }
@@ -100,6 +100,16 @@ async function signalAndWait(
     await sleep(POLL_MS);
   }
   return true;
+}
+
+/** Asks as PostgreSQL does, for whom a zombie lives. */
+function isTaken(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 async function isPostmasterOf(pid: number, clusterDir: string): Promise<boolean> {

@@ -1,0 +1,124 @@
+import { Config, ConfigError, loadConfig, withConfig } from './config';
+import { SETTINGS } from './settings';
+
+type Name = keyof typeof SETTINGS;
+
+/** For every setting: texts that are taken, with their value, and texts that are refused. */
+const CASES: Record<Name, { good: [string, unknown][]; bad: string[] }> = {
+  listenAddress: {
+    good: ['127.0.0.1:0', '0.0.0.0:65535', '[::]:80', 'localhost:8071'].map((text) => [text, text]),
+    bad: ['8071', 'localhost', ':8071', '127.0.0.1:65536', '127.0.0.1:x', '::1:80', 'http://a:80', 'a b:80'],
+  },
+  dataDir: { good: [['/var/lib/posthorn', '/var/lib/posthorn']], bad: [] },
+  databaseUrl: {
+    good: ['postgres://a:b@c:1/d', 'postgresql://localhost/d'].map((text) => [text, text]),
+    bad: ['localhost', 'mysql://a:secret-b@c/d', 'postgres:/secret', 'postgres://a b/c'],
+  },
+  databasePoolSize: { good: [['2', 2]], bad: ['1', '201', 'many', '-5', '5.5', '1e1', ' 5', '0x10'] },
+  jwtSecret: { good: [['x'.repeat(16), 'x'.repeat(16)]], bad: ['secret-of-15-ch'] },
+  jwtAlgorithm: { good: [['ES256', 'ES256']], bad: ['none', 'hs256', 'HS257'] },
+  mainSecret: { good: [['y'.repeat(16), 'y'.repeat(16)]], bad: ['secret-too-short'.slice(0, 15)] },
+  retryScheduleSeconds: {
+    good: [
+      ['', []],
+      ['5, 300,0.5', [5, 300, 0.5]],
+      ['0', [0]],
+    ],
+    bad: ['5,', '5,,6', '-1', '5;6', '1e3', 'Infinity', '2592001', '5m'],
+  },
+  requestTimeoutSeconds: { good: [['30', 30]], bad: ['0', '31', '1.5'] },
+  egressAllowSubnets: {
+    good: [
+      ['', []],
+      ['127.0.0.0/8, fd00::/8', ['127.0.0.0/8', 'fd00::/8']],
+    ],
+    bad: ['127.0.0.1', 'localhost/8', '10.0.0.0/', ','],
+  },
+  endpointHttpsOnly: { good: [['true', true]], bad: ['1', 'yes', 'TRUE'] },
+  endpointDisableAfterHours: { good: [['0', 0]], bad: ['-1', '8761'] },
+  endpointMaxInFlight: { good: [['1', 1]], bad: ['0', '10001'] },
+  deliveryMaxInFlight: { good: [['1', 1]], bad: ['0', '100001'] },
+  retryMaxInFlight: { good: [['1', 1]], bad: ['0', '100001'] },
+  defaultSignatureType: { good: [['ed25519', 'ed25519']], bad: ['v1', 'ED25519'] },
+  webhookHeaders: { good: [['svix', 'svix']], bad: ['none', 'svix,webhook'] },
+  maxBodyBytes: { good: [['1024', 1024]], bad: ['1023', '67108865', '2mb'] },
+  rateLimitPerToken: { good: [['1', 1]], bad: ['0', '10000001'] },
+  rateLimitPerAddress: { good: [['1', 1]], bad: ['0', '10000001'] },
+  logLevel: { good: [['silent', 'silent']], bad: ['verbose', 'INFO'] },
+  logFormat: { good: [['json', 'json']], bad: ['text'] },
+};
+
+const names = Object.keys(SETTINGS) as Name[];
+
+describe('loadConfig', () => {
+  it('has a default for every setting', () => {
+    const config = loadConfig({});
+
+    expect(config).toBeInstanceOf(Config);
+    expect(Object.keys(config).sort()).toEqual([...names].sort());
+    expect(config).toMatchObject({
+      listenAddress: '127.0.0.1:8071',
+      requestTimeoutSeconds: 15,
+      databaseUrl: undefined,
+    });
+  });
+
+  it.each(names)('takes good values of %s', (name) => {
+    for (const [text, value] of CASES[name].good) {
+      expect(loadConfig({ [SETTINGS[name].env]: text })[name]).toEqual(value);
+    }
+  });
+
+  it.each(names)('refuses bad values of %s, and names the variable', (name) => {
+    const { env, isSecret } = SETTINGS[name];
+    for (const text of CASES[name].bad) {
+      const load = (): Config => loadConfig({ [env]: text });
+      expect(load).toThrow(ConfigError);
+      expect(load).toThrow(env);
+      expect(load).toThrow(/expected/);
+      const shown = messageOf(load).includes(text);
+      expect(shown).toBe(!isSecret);
+    }
+  });
+
+  it('never shows a secret, and shows what else is wrong', () => {
+    const message = messageOf(() =>
+      loadConfig({ JWT_SECRET: 'hush-1', MAIN_SECRET: 'hush-2', DATABASE_URL: 'hush-3', LOG_LEVEL: 'loud' }),
+    );
+
+    expect(message).not.toContain('hush');
+    expect(message.split('\n')).toHaveLength(4);
+    expect(message).toContain('got "loud"');
+  });
+
+  it('takes an empty variable as unset, but for lists', () => {
+    const config = loadConfig({ LISTEN_ADDRESS: '', DATABASE_URL: '', RETRY_SCHEDULE: '' });
+
+    expect(config).toMatchObject({ listenAddress: '127.0.0.1:8071', databaseUrl: undefined, retryScheduleSeconds: [] });
+  });
+
+  it('ignores variables of others, and refuses those of a mode that it does not have', () => {
+    expect(() => loadConfig({ PATH: '/bin', HOME: '/' })).not.toThrow();
+    expect(() => loadConfig({ REDIS_URL: 'redis://:secret@host' })).toThrow(/^REDIS_URL/);
+    expect(messageOf(() => loadConfig({ REDIS_URL: 'redis://:secret@host' }))).not.toContain('secret');
+  });
+});
+
+describe('withConfig', () => {
+  it('changes a copy', () => {
+    const config = loadConfig({});
+    const changed = withConfig(config, { maxBodyBytes: 5 });
+
+    expect(changed).toBeInstanceOf(Config);
+    expect([config.maxBodyBytes, changed.maxBodyBytes]).toEqual([2_097_152, 5]);
+  });
+});
+
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('It did not throw');
+}
