@@ -33,7 +33,7 @@ function runFaultTests(args, signal) {
   if (at >= 0 && args[at + 1] === undefined) {
     throw new Failure('--json needs the name of a file.');
   }
-  const env = at < 0 ? process.env : { ...process.env, POSTHORN_FAULT_JSON: resolve(args[at + 1]) };
+  const env = at < 0 ? process.env : { ...process.env, POSTHORN_FAULT_REPORT: resolve(args[at + 1]) };
   const others = at < 0 ? args : args.toSpliced(at, 2);
   return jest(['--runInBand', ...others, '--selectProjects', 'fault'], env, signal);
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { createToken, isOrganizationId } from '@/features/auth/tokens';
+import { createToken, isApplicationId, isOrganizationId } from '@/features/auth/tokens';
 import { type Config } from '@/infra/config/config';
 import { withSecrets } from '@/infra/config/generated-secrets';
 import { UsageError } from './usage-error';
@@ -27,7 +27,7 @@ export function tokenCommand(config: () => Config): Command {
         if (!isOrganizationId(options.org)) {
           throw new UsageError(`--org: expected an id like ${DEFAULT_ORGANIZATION}, got "${options.org}"`);
         }
-        if (options.app !== undefined && !options.app.startsWith('app_')) {
+        if (options.app !== undefined && !isApplicationId(options.app)) {
           throw new UsageError(`--app: expected an id like app_..., got "${options.app}"`);
         }
         const access = { orgId: options.org, appId: options.app };

@@ -60,10 +60,16 @@ export function setUpDocs(app: NestFastifyApplication): void {
     customCss: PAGE_CSS,
     swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true },
   });
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .get('/', (_request, reply) => reply.redirect('/docs', 307));
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.get('/', (_request, reply) => reply.redirect('/docs', 307));
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.url === '/docs/') {
+      // The page loads its parts relative to /docs.
+      void reply.redirect('/docs', 307);
+      return;
+    }
+    done();
+  });
 }
 
 /** The document without a database: the controllers are looked at, nothing is started. */

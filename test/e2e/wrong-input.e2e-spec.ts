@@ -120,7 +120,7 @@ describe('wrong input', () => {
   });
 
   describe('an iterator', () => {
-    const lists = (): [string, string][] => [
+    const lists = (): [string, 'app' | 'ep' | 'msg' | 'atmpt'][] => [
       ['/app', 'app'],
       [`/app/${own.app}/endpoint`, 'ep'],
       [`/app/${own.app}/msg`, 'msg'],

@@ -14,6 +14,11 @@ export function isOrganizationId(text: string): boolean {
   return ORG_PATTERN.test(text);
 }
 
+/** True for what can be the id of an application. */
+export function isApplicationId(text: string): boolean {
+  return APP_PATTERN.test(text);
+}
+
 /** Makes a token: of an organization, or of one application of it. `expiresInSeconds` counts from now. */
 export function createToken(config: Config, access: Access, expiresInSeconds: number): string {
   const { signing } = tokenKeysOf(config);
@@ -33,7 +38,7 @@ export function createToken(config: Config, access: Access, expiresInSeconds: nu
 /** What the claims of a verified token allow. Throws `AuthenticationFailedError`. */
 export function accessOf(claims: { sub?: unknown; org?: unknown }): Access {
   const { sub, org } = claims;
-  if (typeof sub === 'string' && APP_PATTERN.test(sub) && typeof org === 'string' && isOrganizationId(org)) {
+  if (typeof sub === 'string' && isApplicationId(sub) && typeof org === 'string' && isOrganizationId(org)) {
     return { orgId: org, appId: sub };
   }
   if (typeof sub === 'string' && isOrganizationId(sub) && org === undefined) {

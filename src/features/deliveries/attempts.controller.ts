@@ -121,6 +121,7 @@ export class AttemptsController {
     description:
       'One attempt at once, whatever the filters of the endpoint say; automatic retries go on beside it. A disabled endpoint gets nothing.',
     responses: { 202: EmptyOut },
+    errors: [409, 413],
   })
   async resend(
     @CurrentAccess() access: Access,

@@ -37,7 +37,7 @@ export class EndpointSecretsController {
       'The secret of before signs too until the grace period ends; at most 10 such secrets can be valid, one more is 400 ' +
       'with code limit_reached. The answer has no body, but for svix-libs 2.7 and later, which expect the new key.',
     responses: { 204: null, 200: EndpointSecretOut },
-    errors: [413],
+    errors: [409, 413],
   })
   async rotate(
     @CurrentAccess() access: Access,

@@ -1,5 +1,5 @@
 import { Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
 import { type Access } from '@/features/auth/access.types';
 import { AllowFor, CurrentAccess } from '@/features/auth/audience.decorator';
@@ -39,11 +39,6 @@ export class MessagesController {
   @OwnIdempotency()
   @ApiWithContent()
   @ApiBody({ type: MessageIn, examples: MESSAGE_EXAMPLES })
-  @ApiHeader({
-    name: 'idempotency-key',
-    required: false,
-    description: 'A repetition with the same key within 12 hours gets the first message again.',
-  })
   @ApiRoute({
     id: 'v1.message.create',
     summary: 'Send a message',

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { QueryFailedError } from 'typeorm';
 
 const UNIQUE_VIOLATION = '23505';
@@ -16,8 +17,9 @@ const SOCKET_CODES = new Set([
 const DRIVER_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
 
+/** Errors of sockets come from Node itself, whose Error is not the one of a sandbox such as a test runs in. */
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** The error that the driver raised, out of TypeORM's wrapping. */
@@ -32,7 +34,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (code !== undefined && (UNAVAILABLE.test(code) || SOCKET_CODES.has(code))) {
     return true;
   }
-  return cause instanceof Error && DRIVER_MESSAGES.test(cause.message);
+  return isNativeError(cause) && DRIVER_MESSAGES.test(cause.message);
 }
 
 /** True when a row with the same unique key exists. */

@@ -12,6 +12,14 @@ const PATH_PARAMETERS: Record<string, { description: string; example: string }> 
   event_type_name: { description: 'Name of the event type.', example: 'user.signup' },
 };
 
+const IDEMPOTENCY_KEY: Parameter = {
+  name: 'idempotency-key',
+  in: 'header',
+  required: false,
+  description: 'A repetition with the same key within 12 hours gets the first answer again and does nothing more.',
+  schema: { type: 'string', maxLength: 512 },
+};
+
 /** Adds to a generated document what holds for all operations, and takes out what none of them said. */
 export function completeDocument(document: OpenAPIObject): OpenAPIObject {
   for (const path of Object.values(document.paths)) {
@@ -19,6 +27,9 @@ export function completeDocument(document: OpenAPIObject): OpenAPIObject {
       if (operation !== undefined) {
         completeOperation(operation);
       }
+    }
+    if (path.post !== undefined) {
+      path.post.parameters = [...(path.post.parameters ?? []), IDEMPOTENCY_KEY];
     }
   }
   return document;
