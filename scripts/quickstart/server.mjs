@@ -97,10 +97,14 @@ class Server {
     this.#isStopping = true;
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => void endGroup(this.child, this.exited), STOP_TIMEOUT_MS);
-    const { code } = await this.exited;
+    const { code, signal } = await this.exited;
     clearTimeout(timer);
-    if (code !== 0) {
-      await this.#stopPostgres();
+    if (code === 0) {
+      return;
+    }
+    await this.#stopPostgres();
+    // A server that was still starting has nothing to drain, and simply ends.
+    if (signal !== 'SIGTERM') {
       throw new Failure('The server did not stop cleanly.', this.#tail());
     }
   }

@@ -32,7 +32,7 @@ const TAGS: Record<string, string> = {
 };
 
 /** The OpenAPI document, generated from the code. Complete only when the code was built by `nest build`. */
-export function createDocument(app: NestFastifyApplication): OpenAPIObject {
+function createDocument(app: NestFastifyApplication): OpenAPIObject {
   const builder = new DocumentBuilder()
     .setTitle('Posthorn')
     .setDescription(DESCRIPTION)

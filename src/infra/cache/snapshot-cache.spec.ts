@@ -12,7 +12,7 @@ function pendingLoad(): {
 } {
   const state = {
     count: 0,
-    end: (_: Value | undefined): void => undefined,
+    end: undefined as unknown as (value: Value | undefined) => void,
     load: (): Promise<Value | undefined> => {
       state.count++;
       return new Promise((resolve) => (state.end = resolve));

@@ -1,6 +1,5 @@
 import { ArgumentsHost, Catch, type ExceptionFilter, HttpException, NotFoundException } from '@nestjs/common';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { QueryFailedError } from 'typeorm';
 import { AppError, NotFoundError, UnavailableError, ValidationFailedError } from '@/common/app-error';
 import { type AllowedMethods } from './allowed-methods';
 import { isDatabaseUnavailable } from '@/infra/database/database-errors';
@@ -111,9 +110,6 @@ function isUndecodablePath(exception: unknown): boolean {
 function statusOf(exception: unknown): number {
   if (exception instanceof HttpException) {
     return exception.getStatus();
-  }
-  if (exception instanceof QueryFailedError) {
-    return 500;
   }
   if (exception instanceof Error && 'statusCode' in exception && typeof exception.statusCode === 'number') {
     return exception.statusCode;

@@ -159,12 +159,3 @@ export function IsThrottleRate(): PropertyDecorator {
 export function IsFlag(): PropertyDecorator {
   return IsBoolean({ message: 'Expected true or false.' });
 }
-
-/** A JSON object whose texts can all be stored. */
-export function IsJsonObject(): PropertyDecorator {
-  return custom(
-    'isJsonObject',
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isStorableJson(value),
-    'Expected a JSON object without NUL characters or lone surrogates.',
-  );
-}

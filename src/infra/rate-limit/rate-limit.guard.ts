@@ -10,7 +10,7 @@ import { AppError } from '@/common/app-error';
 import { MemoizedReflector } from '@/infra/http/memoized-reflector';
 
 /** 429: this token or address sent too many requests. */
-export class RateLimitedError extends AppError {
+class RateLimitedError extends AppError {
   constructor(retryAfterSeconds: number) {
     super('rate_limited', 429, 'Too many requests. Slow down, and try again after Retry-After.', retryAfterSeconds);
   }
