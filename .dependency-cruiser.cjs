@@ -67,12 +67,12 @@ module.exports = {
     },
     {
       name: 'features-meet-at-their-face',
-      comment: 'Of another feature only its service, types, errors, module and decorators.',
+      comment: 'Of another feature only its face: service, types, errors, module, decorators, DTOs and queue.',
       severity: 'error',
       from: { path: '^src/features/([^/]+)/', pathNot: TESTS },
       to: {
         path: '^src/features/',
-        pathNot: ['^src/features/$1/', '^src/features/[^/]+/[^/]+\\.(service|types|errors|module|decorator)\\.ts$'],
+        pathNot: ['^src/features/$1/', '^src/features/[^/]+/[^/]+\\.(service|types|errors|module|decorator|requests|responses|queue)\\.ts$'],
       },
     },
     {

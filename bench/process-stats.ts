@@ -48,7 +48,7 @@ export function treeOf(processes: ProcessStat[], root: number): ProcessStat[] {
 }
 
 /** All processes of this machine, or null where there is no /proc. */
-export async function readProcesses(): Promise<ProcessStat[] | null> {
+async function readProcesses(): Promise<ProcessStat[] | null> {
   if (process.platform !== 'linux') {
     return null;
   }

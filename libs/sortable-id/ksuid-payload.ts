@@ -2,7 +2,7 @@
 export type KsuidPayload = Uint32Array;
 
 /** Number of base62 characters of a payload. */
-export const KSUID_LENGTH = 27;
+const KSUID_LENGTH = 27;
 
 const WORDS = 5;
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';

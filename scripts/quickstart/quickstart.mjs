@@ -38,16 +38,18 @@ export async function quickstart(args, signal) {
 }
 
 async function tour({ env, server, receiver, note, isOnce }) {
-  const addresses = await step('Starting the server with its own PostgreSQL', () => server.ready());
-  const token = await step('Creating a token for the organization', () => createToken(env));
+  // What a signal has ended stays ended: nothing new begins while the server drains.
+  const stage = (title, work) => (server.isStopping ? new Promise(() => undefined) : step(title, work));
+  const addresses = await stage('Starting the server with its own PostgreSQL', () => server.ready());
+  const token = await stage('Creating a token for the organization', () => createToken(env));
   const sdk = await import('./first-message.mjs'); // not earlier: the SDK has only just been installed
   const svix = sdk.connect(new URL(addresses.api).origin, token);
-  const sent = await step('Posting a message with the svix SDK', () => sdk.sendFirstMessage(svix, receiver.url));
-  const arrived = await step('Waiting for the webhook', () =>
+  const sent = await stage('Posting a message with the svix SDK', () => sdk.sendFirstMessage(svix, receiver.url));
+  const arrived = await stage('Waiting for the webhook', () =>
     receiver.waitFor(sent.messageId, ARRIVAL_TIMEOUT_MS, () => sdk.explainSilence(svix, sent)),
   );
-  await step('Verifying its signature with standardwebhooks', () => sdk.verify(arrived, sent.secret));
-  const attempt = await step('Reading the recorded attempt', () => sdk.recordedAttempt(svix, sent));
+  await stage('Verifying its signature with standardwebhooks', () => sdk.verify(arrived, sent.secret));
+  const attempt = await stage('Reading the recorded attempt', () => sdk.recordedAttempt(svix, sent));
 
   showArrival(arrived);
   showAttempt(attempt);

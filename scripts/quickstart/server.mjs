@@ -54,9 +54,9 @@ class Server {
   isRunning = true;
   /** Whether the tour is over, so that a signal is the normal end. */
   isServing = false;
+  isStopping = false;
   #lines = [];
   #showsProblems = false;
-  #isStopping = false;
   #onReady = () => undefined;
 
   constructor(child, env, leashOfChild) {
@@ -94,7 +94,7 @@ class Server {
   }
 
   async stop() {
-    this.#isStopping = true;
+    this.isStopping = true;
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => void endGroup(this.child, this.exited), STOP_TIMEOUT_MS);
     const { code, signal } = await this.exited;
@@ -110,7 +110,7 @@ class Server {
   }
 
   async #explainEnd({ code, signal }) {
-    if (this.#isStopping) {
+    if (this.isStopping) {
       return new Promise(() => undefined);
     }
     await this.#stopPostgres();

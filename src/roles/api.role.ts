@@ -17,7 +17,7 @@ import { MessagesController } from '@/features/messages/messages.controller';
 import { MessagesModule } from '@/features/messages/messages.module';
 import { MetricsController } from '@/features/metrics/metrics.controller';
 import { IdempotencyInterceptor } from '@/infra/idempotency/idempotency.interceptor';
-import { IdempotencyStore } from '@/infra/idempotency/idempotency-store';
+import { IdempotencyRepository } from '@/infra/idempotency/idempotency.repository';
 import { RateLimitModule } from '@/infra/rate-limit/rate-limit.module';
 
 /** Every controller: which URLs exist is answered here. */
@@ -47,6 +47,6 @@ const CONTROLLERS: Type[] = [
     HealthModule,
   ],
   controllers: CONTROLLERS,
-  providers: [IdempotencyStore, { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor }],
+  providers: [IdempotencyRepository, { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor }],
 })
 export class ApiRole {}

@@ -5,6 +5,8 @@ import { Clock, SystemClock } from '@/common/clock';
 import { Config } from '@/infra/config/config';
 import { SecretBox } from '@/infra/crypto/secret-box';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
+import { DatabaseProbe } from '@/infra/database/database-probe';
+import { PartitionKeeper } from '@/infra/database/partition-keeper';
 import { Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
 import { InProcessJobQueue } from '@/infra/queue/in-process-job-queue';
@@ -22,6 +24,8 @@ export class CoreModule {
       { provide: JobQueue, useClass: InProcessJobQueue },
       Metrics,
       SecretBox,
+      DatabaseProbe,
+      PartitionKeeper,
     ];
     return {
       module: CoreModule,

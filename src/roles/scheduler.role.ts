@@ -1,9 +1,7 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { Clock } from '@/common/clock';
 import { DeliveriesModule } from '@/features/deliveries/deliveries.module';
 import { StrandedDispatches } from '@/features/deliveries/stranded-dispatches';
-import { dropExpiredKeys, ensurePartitions } from '@/infra/database/partitions';
+import { PartitionKeeper } from '@/infra/database/partition-keeper';
 import { Logger } from '@/infra/observability/logger';
 import { PeriodicTasks } from '@/infra/scheduling/periodic-tasks';
 
@@ -16,13 +14,13 @@ const HOUR_MS = 3_600 * SECOND_MS;
   providers: [
     {
       provide: PeriodicTasks,
-      inject: [Logger, Clock, DataSource, StrandedDispatches],
-      useFactory: (log: Logger, clock: Clock, dataSource: DataSource, stranded: StrandedDispatches) =>
+      inject: [Logger, PartitionKeeper, StrandedDispatches],
+      useFactory: (log: Logger, partitions: PartitionKeeper, stranded: StrandedDispatches) =>
         new PeriodicTasks(
           [
             { name: 'stranded dispatches', everyMs: 2 * SECOND_MS, run: () => stranded.handOver() },
-            { name: 'partitions ahead', everyMs: HOUR_MS, run: () => ensurePartitions(dataSource, clock.now()) },
-            { name: 'expired idempotency keys', everyMs: HOUR_MS, run: () => dropExpiredKeys(dataSource, clock.now()) },
+            { name: 'partitions ahead', everyMs: HOUR_MS, run: () => partitions.prepare() },
+            { name: 'expired idempotency keys', everyMs: HOUR_MS, run: () => partitions.dropExpiredKeys() },
           ],
           log,
         ),

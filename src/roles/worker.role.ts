@@ -5,11 +5,14 @@ import { DeliveriesModule } from '@/features/deliveries/deliveries.module';
 import { DeliveryRecovery } from '@/features/deliveries/delivery-recovery';
 import { DispatchProcessor } from '@/features/deliveries/dispatch.processor';
 import { DuePoller } from '@/features/deliveries/due-poller';
-import { DISPATCH_QUEUE } from '@/features/messages/dispatch-queue';
+import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
 import { JobQueue } from '@/infra/queue/job-queue';
 
-/** Batches under way at once: enough to fill the budget of first attempts, few enough to bound memory. */
-const DISPATCH_CONCURRENCY = 16;
+/**
+ * Batches under way at once. A quiet moment makes batches of one message, and one to a slow endpoint is under way for a
+ * second: many must fit. What bounds the work is the budget of first attempts, and the bytes that the queue lets out.
+ */
+const DISPATCH_CONCURRENCY = 512;
 
 /** Delivers. Every queue and its processor is listed here. */
 @Module({ imports: [DeliveriesModule] })

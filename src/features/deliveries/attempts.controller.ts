@@ -4,11 +4,11 @@ import { type FastifyReply } from 'fastify';
 import { type Access } from '@/features/auth/access.types';
 import { AllowFor, CurrentAccess } from '@/features/auth/audience.decorator';
 import { MessagesService } from '@/features/messages/messages.service';
-import { toMessagePageRequest } from '@/features/messages/message-page-request';
-import { pageJson } from '@/features/messages/messages.responses';
+import { toNewestFirstPage } from '@/infra/http/newest-first';
 import { ApiRoute } from '@/infra/http/api-operation.decorator';
 import { EmptyOut } from '@/infra/http/empty.responses';
 import { toPageRequest } from '@/infra/http/list-query.requests';
+import { pageJson } from '@/infra/http/json-page';
 import { sendJsonText } from '@/infra/http/send-json-text';
 import { isId } from '@libs/sortable-id/sortable-id';
 import {
@@ -18,7 +18,7 @@ import {
   MessageAttemptListQuery,
 } from './attempts.requests';
 import { EndpointMessagePage, MessageAttemptOut, MessageAttemptPage, MessageEndpointPage } from './attempts.responses';
-import { type AttemptFilter } from './attempts.repository';
+import { type AttemptFilter } from './attempts.types';
 import { AttemptsService } from './attempts.service';
 
 @ApiTags('Message Attempt')
@@ -40,7 +40,7 @@ export class AttemptsController {
     @Query() query: AttemptListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const page = toMessagePageRequest(query, AttemptsService.isKey);
+    const page = toNewestFirstPage(query, AttemptsService.isKey);
     const view = { withContent: query.with_content !== false, withMessage: query.with_msg === true };
     const found = await this.attempts.listByEndpoint(access, appId, endpointId, filterOf(query), page, view);
     sendJsonText(reply, 200, pageJson(found));
@@ -59,7 +59,7 @@ export class AttemptsController {
     @Query() query: MessageAttemptListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const page = toMessagePageRequest(query, AttemptsService.isKey);
+    const page = toNewestFirstPage(query, AttemptsService.isKey);
     const view = { withContent: query.with_content !== false, withMessage: query.with_msg === true };
     const filter = { ...filterOf(query), endpointId: query.endpoint_id };
     const found = await this.attempts.listByMessage(access, appId, messageId, filter, page, view);
@@ -91,7 +91,7 @@ export class AttemptsController {
     @Query() query: AttemptedListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const page = toMessagePageRequest(query, MessagesService.isKey);
+    const page = toNewestFirstPage(query, MessagesService.isKey);
     const withContent = query.with_content !== false;
     const filter = filterOf(query);
     const found = await this.attempts.listAttemptedMessages(access, appId, endpointId, filter, page, withContent);

@@ -5,29 +5,7 @@ import { firstIdAt } from '@libs/sortable-id/sortable-id';
 import { keysetOf, type PageRequest } from '@/common/page';
 import { Conditions } from '@/infra/database/conditions';
 import { type StoredAttempt } from './attempts.responses';
-
-/** What attempts and attempted messages are filtered by. */
-export interface AttemptFilter {
-  /** 0 success, 1 pending, 2 fail, 3 sending. */
-  status?: 0 | 1 | 2 | 3;
-  /** 0, 100, ... 500. */
-  statusCodeClass?: number;
-  endpointId?: string;
-  channel?: string;
-  tag?: string;
-  eventTypes?: string[];
-  before?: Date;
-  after?: Date;
-}
-
-/** What came of a message at an endpoint. */
-export interface DeliveryState {
-  isSuccess: boolean;
-  /** When the next attempt is due, or the one under way is given up for lost; null when the delivery is finished. */
-  dueAt: Date | null;
-  /** True while an attempt is under way. */
-  isClaimed: boolean;
-}
+import { type AttemptFilter, type DeliveryState } from './attempts.types';
 
 const COLUMNS = `a.id, a.message_id AS "messageId", a.endpoint_id AS "endpointId", a.is_manual AS "isManual",
   a.is_success AS "isSuccess", a.response_status_code AS "statusCode", a.response_duration_ms AS "durationMs", a.url`;

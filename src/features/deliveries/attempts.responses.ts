@@ -96,7 +96,7 @@ export class MessageAttemptOut {
 export class MessageAttemptPage extends PageOf(MessageAttemptOut, 'atmpt_2mXLPKqXdU5bY8rVvY6jvBEuCbD') {}
 
 /** A message with what came of it at one endpoint. */
-export class EndpointMessageOut extends MessageOut {
+class EndpointMessageOut extends MessageOut {
   /**
    * 0 success, 2 fail, 3 sending: another attempt is planned.
    * @example 3

@@ -7,7 +7,7 @@ import { EndpointsService } from '@/features/endpoints/endpoints.service';
 import { MessagesService } from '@/features/messages/messages.service';
 import { type StoredMessage } from '@/features/messages/messages.types';
 import { AttemptNotFoundError, MissingPayloadError } from './attempts.errors';
-import { type AttemptFilter, AttemptsRepository, type DeliveryState } from './attempts.repository';
+import { AttemptsRepository } from './attempts.repository';
 import {
   attemptJson,
   endpointMessageJson,
@@ -16,6 +16,7 @@ import {
   type MessageStatusText,
   type StoredAttempt,
 } from './attempts.responses';
+import { type AttemptFilter, type DeliveryState } from './attempts.types';
 import { DeliveriesRepository } from './deliveries.repository';
 import { DueSignal } from './due-signal';
 

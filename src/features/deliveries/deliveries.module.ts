@@ -9,6 +9,7 @@ import { AttemptsRepository } from './attempts.repository';
 import { AttemptsService } from './attempts.service';
 import { DeliveriesRepository } from './deliveries.repository';
 import { DeliveryRecovery } from './delivery-recovery';
+import { DispatchLoader } from './dispatch-loader';
 import { DispatchProcessor } from './dispatch.processor';
 import { DueDeliveries } from './due-deliveries';
 import { DuePoller } from './due-poller';
@@ -26,6 +27,7 @@ import { StrandedDispatches } from './stranded-dispatches';
     AttemptsService,
     DeliveriesRepository,
     DeliveryRecovery,
+    DispatchLoader,
     DispatchProcessor,
     DueDeliveries,
     DuePoller,

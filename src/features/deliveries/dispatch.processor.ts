@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@/common/clock';
 import { EndpointsService } from '@/features/endpoints/endpoints.service';
-import { MessagesService } from '@/features/messages/messages.service';
 import { type DispatchJob, type DispatchMessage } from '@/features/messages/messages.types';
 import { timeOfId } from '@libs/sortable-id/sortable-id';
 import { Config } from '@/infra/config/config';
@@ -9,21 +8,15 @@ import { Metrics } from '@/infra/observability/metrics';
 import { AttemptRecorder } from './attempt-recorder';
 import { AttemptRunner } from './attempt-runner';
 import { ConcurrencyGate } from './concurrency-gate';
-import { DeliveriesRepository } from './deliveries.repository';
 import { type Delivery } from './deliveries.types';
 import { DispatchBatch } from './dispatch-batch';
+import { DispatchLoader, type LoadedBatch } from './dispatch-loader';
 import { DueSignal } from './due-signal';
 import { isWanted } from './fan-out';
 import { visibilityMsOf } from './visibility';
 
 /** A batch that is not settled after this long is parked: the job must not wait for slow endpoints. */
 const SOFT_DEADLINE_MS = 1_000;
-
-interface LoadedBatch {
-  messages: readonly DispatchMessage[];
-  /** Pairs `message endpoint` that need nothing more. */
-  settled?: ReadonlySet<string>;
-}
 
 type Later = Delivery & { dueAtMs: number };
 
@@ -36,8 +29,7 @@ export class DispatchProcessor {
 
   constructor(
     private readonly endpoints: EndpointsService,
-    private readonly messages: MessagesService,
-    private readonly repository: DeliveriesRepository,
+    private readonly loader: DispatchLoader,
     private readonly runner: AttemptRunner,
     private readonly recorder: AttemptRecorder,
     private readonly due: DueSignal,
@@ -51,7 +43,7 @@ export class DispatchProcessor {
   /** Resolves when the batch is settled in the database. */
   async process(job: DispatchJob): Promise<void> {
     const loaded: LoadedBatch | undefined =
-      job.messages === undefined ? await this.reload(job.dispatchId) : { messages: job.messages };
+      job.messages === undefined ? await this.loader.load(job.dispatchId) : { messages: job.messages };
     if (loaded === undefined) {
       return;
     }
@@ -78,25 +70,6 @@ export class DispatchProcessor {
     for (const batch of this.active) {
       batch.park();
     }
-  }
-
-  /** A batch that is handed over again: its messages, and what an earlier run of it has settled. */
-  private async reload(dispatchId: string): Promise<LoadedBatch | undefined> {
-    const row = await this.repository.findDispatch(dispatchId);
-    if (row === undefined) {
-      return undefined;
-    }
-    this.metrics.dispatchesRecovered.inc();
-    const [stored, settled] = await Promise.all([
-      this.messages.findMany(row.appIds, row.messageIds),
-      this.repository.listSettled(row.messageIds),
-    ]);
-    const messages = stored.flatMap((message) =>
-      message.payload === null
-        ? []
-        : [{ ...message, payload: message.payload, deliverAtMs: message.deliverAt?.getTime() ?? null }],
-    );
-    return { messages, settled };
   }
 
   private async fanOut(

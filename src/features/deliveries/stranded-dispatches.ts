@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@/common/clock';
-import { DISPATCH_QUEUE } from '@/features/messages/dispatch-queue';
+import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
 import { JobQueue } from '@/infra/queue/job-queue';
 import { DeliveriesRepository } from './deliveries.repository';
 

@@ -1,8 +1,7 @@
 import { HttpException, Injectable } from '@nestjs/common';
 import { HealthCheckService, type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
-import { DISPATCH_QUEUE } from '@/features/messages/dispatch-queue';
+import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
+import { DatabaseProbe } from '@/infra/database/database-probe';
 import { JobQueue } from '@/infra/queue/job-queue';
 
 const TIMEOUT_MS = 2_000;
@@ -21,7 +20,7 @@ export class HealthService {
   constructor(
     private readonly terminus: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly probe: DatabaseProbe,
     private readonly queue: JobQueue,
   ) {}
 
@@ -41,9 +40,7 @@ export class HealthService {
   private async database(): Promise<HealthIndicatorResult> {
     return this.indicators
       .check('database')
-      .attempt(async () => {
-        await this.dataSource.query('SELECT 1');
-      })
+      .attempt(() => this.probe.ping())
       .withTimeout(TIMEOUT_MS);
   }
 

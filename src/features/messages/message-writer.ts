@@ -5,7 +5,7 @@ import { UnavailableError } from '@/common/app-error';
 import { Clock } from '@/common/clock';
 import { Metrics } from '@/infra/observability/metrics';
 import { JobQueue } from '@/infra/queue/job-queue';
-import { DISPATCH_QUEUE } from './dispatch-queue';
+import { DISPATCH_QUEUE } from './dispatch.queue';
 import { MessagesRepository } from './messages.repository';
 import { type NewMessage } from './messages.types';
 

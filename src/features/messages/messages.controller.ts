@@ -7,12 +7,13 @@ import { ApiRoute } from '@/infra/http/api-operation.decorator';
 import { idempotencyKeyOf } from '@/infra/idempotency/idempotency-key';
 import { OwnIdempotency } from '@/infra/idempotency/idempotency.interceptor';
 import { type JsonBody, JsonTextBody } from '@/infra/http/json-text.decorator';
+import { pageJson } from '@/infra/http/json-page';
 import { sendJsonText } from '@/infra/http/send-json-text';
 import { ApiWithContent, WithContent } from '@/infra/http/with-content.decorator';
 import { MessageIn, MessageListQuery } from './messages.requests';
-import { messageJson, MessageOut, MessagePage, pageJson } from './messages.responses';
+import { messageJson, MessageOut, MessagePage } from './messages.responses';
 import { MessagesService } from './messages.service';
-import { toMessagePageRequest } from './message-page-request';
+import { toNewestFirstPage } from '@/infra/http/newest-first';
 
 const MESSAGE_EXAMPLES = {
   event: {
@@ -68,7 +69,7 @@ export class MessagesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const filter = { ...query, eventTypes: query.event_types };
-    const page = toMessagePageRequest(query, MessagesService.isKey);
+    const page = toNewestFirstPage(query, MessagesService.isKey);
     sendJsonText(
       reply,
       200,

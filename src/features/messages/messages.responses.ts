@@ -1,5 +1,4 @@
 import { timeOfId } from '@libs/sortable-id/sortable-id';
-import { type Page } from '@/common/page';
 import { Schema } from '@/infra/http/schema.decorator';
 import { PageOf } from '@/infra/http/page-of';
 import { type StoredMessage } from './messages.types';
@@ -90,10 +89,4 @@ function payloadJson(message: StoredMessage): string {
   }
   const text = message.payload.toString('utf8');
   return message.isJsonObject ? text : JSON.stringify({ rawPayload: text });
-}
-
-/** A page whose items are JSON texts already. */
-export function pageJson(page: Page<string>): string {
-  const { data, ...rest } = page;
-  return `{"data":[${data.join(',')}],${JSON.stringify(rest).slice(1)}`;
 }

@@ -3,7 +3,6 @@ import { isId, newId } from '@libs/sortable-id/sortable-id';
 import { ConflictError } from '@/common/app-error';
 import { Clock } from '@/common/clock';
 import { type Page, type PageRequest, toPage } from '@/common/page';
-import { type Application } from '@/features/applications/application.entity';
 import { ApplicationNotFoundError } from '@/features/applications/applications.errors';
 import { ApplicationsService } from '@/features/applications/applications.service';
 import { type Access } from '@/features/auth/access.types';
@@ -96,7 +95,7 @@ export class MessagesService {
     return isId('msg', text);
   }
 
-  private async applicationFor(access: Access, idOrUid: string, parsed: ParsedMessage): Promise<Application> {
+  private async applicationFor(access: Access, idOrUid: string, parsed: ParsedMessage): Promise<{ id: string }> {
     const application = await this.applications.find(access, idOrUid);
     if (application !== undefined) {
       return application;

@@ -91,7 +91,7 @@ function namesOf(fields: Record<string, unknown>, field: string, max: number, re
     return null;
   }
   if (Array.isArray(value) && value.length >= 1 && value.length <= max && value.every((item) => isName(item, 128))) {
-    return value.length === 1 ? (value) : [...new Set(value)];
+    return value.length === 1 ? value : [...new Set(value)];
   }
   report([field], `Expected 1 to ${max} texts of 1 to 128 ${NAME_RULE}.`);
   return null;

@@ -5,7 +5,7 @@ import { from, lastValueFrom, type Observable } from 'rxjs';
 import { ConflictError } from '@/common/app-error';
 import { MemoizedReflector } from '@/infra/http/memoized-reflector';
 import { idempotencyHash, idempotencyKeyOf } from './idempotency-key';
-import { type Claim, IdempotencyStore, type KeptAnswer } from './idempotency-store';
+import { type Claim, IdempotencyRepository, type KeptAnswer } from './idempotency.repository';
 
 const OWN_IDEMPOTENCY = 'posthorn:own-idempotency';
 const POLL_MS = 100;
@@ -24,7 +24,7 @@ export function OwnIdempotency(): MethodDecorator {
 export class IdempotencyInterceptor implements NestInterceptor {
   private readonly reflector = new MemoizedReflector();
 
-  constructor(private readonly store: IdempotencyStore) {}
+  constructor(private readonly keys: IdempotencyRepository) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
@@ -47,21 +47,23 @@ export class IdempotencyInterceptor implements NestInterceptor {
       void reply.status(claim.status);
       return claim.body;
     }
+    let body: unknown;
     try {
-      const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      await this.store.complete(keyHash, { status: reply.statusCode, body });
-      return body;
+      body = await lastValueFrom(next.handle(), { defaultValue: undefined });
     } catch (error) {
-      await this.store.release(keyHash);
+      await this.keys.release(keyHash);
       throw error;
     }
+    // When this fails the key stays taken: better a conflict for a minute than doing it twice at once.
+    await this.keys.complete(keyHash, { status: reply.statusCode, body });
+    return body;
   }
 
   /** Waits a little for a request with the same key that is under way. */
   private async claim(keyHash: string): Promise<Exclude<Claim, 'under way'>> {
     const deadline = Date.now() + MAX_WAIT_MS;
     for (;;) {
-      const claim: Claim = await this.store.claim(keyHash);
+      const claim: Claim = await this.keys.claim(keyHash);
       if (claim !== 'under way') {
         return claim satisfies 'ours' | KeptAnswer;
       }

@@ -5,6 +5,8 @@ import { type ConsumeOptions, JobQueue, type QueueDefinition } from './job-queue
 /** What may wait in memory; further jobs are refused, and come back from the database when there is room. */
 const MAX_WAITING_JOBS = 10_000;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** Jobs under way hold their data, too: beyond this no further one begins. */
+const MAX_ACTIVE_BYTES = 64 * 1024 * 1024;
 
 interface Waiting {
   id: string;
@@ -14,6 +16,7 @@ interface Waiting {
 
 class Lane {
   waitingBytes = 0;
+  activeBytes = 0;
   readonly waiting = new Map<string, Waiting>();
   readonly active = new Map<string, Promise<void>>();
   consumer?: { concurrency: number; handler: (job: never) => Promise<void> };
@@ -74,7 +77,7 @@ export class InProcessJobQueue extends JobQueue {
 
   private pump(lane: Lane): void {
     const { consumer } = lane;
-    while (consumer !== undefined && !this.isStopped && lane.active.size < consumer.concurrency) {
+    while (consumer !== undefined && !this.isStopped && hasRoom(lane, consumer.concurrency)) {
       const next = lane.waiting.values().next();
       if (next.done) {
         return;
@@ -85,15 +88,21 @@ export class InProcessJobQueue extends JobQueue {
     }
   }
 
-  private run(lane: Lane, { id, job }: Waiting, handler: (job: never) => Promise<void>): void {
+  private run(lane: Lane, { id, job, bytes }: Waiting, handler: (job: never) => Promise<void>): void {
     const running = handler(job as never)
       .catch((error: unknown) =>
         this.log.warn({ err: error, job: id }, 'a job failed; its work is in the database and comes again'),
       )
       .finally(() => {
         lane.active.delete(id);
+        lane.activeBytes -= bytes;
         this.pump(lane);
       });
     lane.active.set(id, running);
+    lane.activeBytes += bytes;
   }
+}
+
+function hasRoom(lane: Lane, concurrency: number): boolean {
+  return lane.active.size < concurrency && lane.activeBytes < MAX_ACTIVE_BYTES;
 }

@@ -20,7 +20,7 @@ const ABANDONED_AFTER_SECONDS = 60;
 
 /** Answers by idempotency key in Postgres, encrypted, for 12 to 24 hours. Keys of messages are written with the message. */
 @Injectable()
-export class IdempotencyStore {
+export class IdempotencyRepository {
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly box: SecretBox,
