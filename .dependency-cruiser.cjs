@@ -72,7 +72,10 @@ module.exports = {
       from: { path: '^src/features/([^/]+)/', pathNot: TESTS },
       to: {
         path: '^src/features/',
-        pathNot: ['^src/features/$1/', '^src/features/[^/]+/[^/]+\\.(service|types|errors|module|decorator|requests|responses|queue)\\.ts$'],
+        pathNot: [
+          '^src/features/$1/',
+          '^src/features/[^/]+/[^/]+\\.(service|types|errors|module|decorator|requests|responses|queue)\\.ts$',
+        ],
       },
     },
     {

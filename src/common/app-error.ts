@@ -55,7 +55,7 @@ export class ConflictError extends AppError {
   }
 }
 
-/** 503: not now; nothing was accepted, and the caller should send the request again. */
+/** 503: not now; the caller should send the request again, with the same idempotency key. */
 export class UnavailableError extends AppError {
   constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
     super('unavailable', 503, message, retryAfterSeconds, options);

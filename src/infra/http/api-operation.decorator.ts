@@ -65,9 +65,9 @@ const ERRORS: Record<number, ErrorDoc> = {
     detail: 'Internal error',
   },
   503: {
-    description: 'Not now: the database is away. Nothing was accepted; `Retry-After` says when to try again.',
+    description: 'Not now: the database is away, or too much waits for it. `Retry-After` says when to send it again, with the same idempotency-key.',
     code: 'unavailable',
-    detail: 'The database is not available; nothing was accepted.',
+    detail: 'The database is not available. Send the request again, with the same idempotency-key.',
   },
 };
 const EXAMPLE_REQUEST_ID = 'req_2mXLPKqXdU5bY8rVvY6jvBEuCbD';

@@ -5,6 +5,9 @@ import { type AllowedMethods } from './allowed-methods';
 import { isDatabaseUnavailable } from '@/infra/database/database-errors';
 import { Logger } from '@/infra/observability/logger';
 
+/** Between two log lines about requests that were refused because something is away. */
+const QUIET_MS = 1_000;
+
 const CODES: Record<number, { code: string; detail: string }> = {
   400: { code: 'generic_error', detail: 'Generic error' },
   401: { code: 'authentication_failed', detail: 'Incorrect authentication credentials.' },
@@ -17,6 +20,9 @@ const CODES: Record<number, { code: string; detail: string }> = {
 /** Writes every error body of the API: `{ code, detail, requestId }`, and a list of problems as `detail` for 422. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
+  private unavailableLoggedAtMs = 0;
+  private unlogged = 0;
+
   constructor(
     private readonly log: Logger,
     private readonly allowed?: AllowedMethods,
@@ -33,11 +39,7 @@ export class ErrorFilter implements ExceptionFilter {
   reply(exception: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const error = toAppError(exception);
     if (error.status >= 500) {
-      const level = error instanceof UnavailableError ? 'warn' : 'error';
-      this.log[level](
-        { err: exception, requestId: request.id, method: request.method, url: request.url },
-        error.message,
-      );
+      this.logFault(error, exception, request);
     }
     keepOpen(request, reply);
     if (error.status === 401) {
@@ -55,6 +57,21 @@ export class ErrorFilter implements ExceptionFilter {
       .status(error.status)
       .header('content-type', 'application/json; charset=utf-8')
       .send(JSON.stringify(body));
+  }
+
+  /** Thousands of requests a second may meet a database that is away: one line a second says it as well. */
+  private logFault(error: AppError, exception: unknown, request: FastifyRequest): void {
+    const fields = { err: exception, requestId: request.id, method: request.method, url: request.url };
+    if (!(error instanceof UnavailableError)) {
+      this.log.error(fields, error.message);
+      return;
+    }
+    this.unlogged++;
+    if (Date.now() - this.unavailableLoggedAtMs >= QUIET_MS) {
+      this.log.warn({ ...fields, requests: this.unlogged }, error.message);
+      this.unavailableLoggedAtMs = Date.now();
+      this.unlogged = 0;
+    }
   }
 
   /** That no route takes the request goes before whatever else is wrong with it. */
@@ -85,7 +102,11 @@ function toAppError(exception: unknown): AppError {
     return exception;
   }
   if (isDatabaseUnavailable(exception)) {
-    return new UnavailableError('The database is not available; nothing was accepted.', 2, { cause: exception });
+    return new UnavailableError(
+      'The database is not available. Send the request again, with the same idempotency-key.',
+      2,
+      { cause: exception },
+    );
   }
   if (isUndecodablePath(exception)) {
     return new NotFoundError();
