@@ -65,7 +65,8 @@ const ERRORS: Record<number, ErrorDoc> = {
     detail: 'Internal error',
   },
   503: {
-    description: 'Not now: the database is away, or too much waits for it. `Retry-After` says when to send it again, with the same idempotency-key.',
+    description:
+      'Not now: the database is away, or too much waits for it. `Retry-After` says when to send it again, with the same idempotency-key.',
     code: 'unavailable',
     detail: 'The database is not available. Send the request again, with the same idempotency-key.',
   },
