@@ -72,9 +72,16 @@ export function codeOf(error: unknown): string {
   return hasText(error, 'code') ? error.code : '';
 }
 
-/** The message of whatever was thrown; does not rely on `instanceof`, which fails for errors of another realm. */
+/**
+ * The message of whatever was thrown; does not rely on `instanceof`, which fails for errors of another realm. Some system
+ * errors have no message but a code, and an AggregateError has those of its parts.
+ */
 export function messageOf(error: unknown): string {
-  return hasText(error, 'message') ? error.message : String(error);
+  if (hasText(error, 'message') && error.message !== '') {
+    return error.message;
+  }
+  const [first] = (error as { errors?: unknown[] } | null)?.errors ?? [];
+  return first === undefined ? codeOf(error) || String(error) : messageOf(first);
 }
 
 function hasText<K extends string>(value: unknown, key: K): value is Record<K, string> {

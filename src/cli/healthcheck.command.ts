@@ -15,13 +15,23 @@ export function healthcheckCommand(config: () => Config): Command {
       try {
         response = await fetch(target, { signal: AbortSignal.timeout(TIMEOUT_MS) });
       } catch (error) {
-        throw new UsageError(`${target}: ${error instanceof Error ? error.message : String(error)}`);
+        throw new UsageError(`${target}: ${reasonOf(error)}`);
       }
       if (!response.ok) {
         throw new UsageError(`${target}: ${response.status} ${await response.text()}`);
       }
       process.stdout.write('ready\n');
     });
+}
+
+/** `fetch` says only that it failed; why is in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  const { cause } = error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return [error.message, code].filter((part) => part !== '').join(': ');
 }
 
 function ownUrl(listenAddress: string): string {

@@ -18,24 +18,22 @@ export function serveCommand(config: () => Config): Command {
           `--role ${role} needs REDIS_URL: without Redis the roles have no queue between them. Run --role all.`,
         );
       }
+      // Heard from the first moment on: a signal during the start stops the server once it can be stopped.
+      const signal = nextSignal();
       const server = await startServer(config());
-      await stopOnSignal(() => server.stop());
+      await signal;
+      await server.stop();
     });
 }
 
-/** Resolves when the server has stopped after SIGTERM or SIGINT. */
-function stopOnSignal(stop: () => Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let isStopping = false;
+/** Resolves at SIGTERM or SIGINT; the process then ends by itself, or is ended after the deadline. */
+function nextSignal(): Promise<void> {
+  return new Promise((resolve) => {
     const onSignal = (): void => {
-      if (isStopping) {
-        return;
-      }
-      isStopping = true;
       setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
-      stop().then(resolve, reject);
+      resolve();
     };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    process.once('SIGTERM', onSignal);
+    process.once('SIGINT', onSignal);
   });
 }

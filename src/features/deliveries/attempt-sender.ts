@@ -6,9 +6,11 @@ import { signWebhook, type SigningSecret } from '@libs/webhook-signing/webhook-s
 import { Clock } from '@/common/clock';
 import { type DeliveryEndpoint } from '@/features/endpoints/endpoints.types';
 import { Config } from '@/infra/config/config';
+import { Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
 import { type AttemptOutcome, type Delivery } from './deliveries.types';
 
+const NO_SECRET = 'This endpoint has no signing secret.';
 const USER_AGENT = 'Posthorn-Webhooks/1.0';
 
 /** Makes one attempt: signs the message for its endpoint and posts it. */
@@ -21,27 +23,38 @@ export class AttemptSender {
     private readonly clock: Clock,
     private readonly metrics: Metrics,
     private readonly config: Config,
+    private readonly log: Logger,
   ) {
     this.prefixes = config.webhookHeaders === 'both' ? ['svix', 'webhook'] : [config.webhookHeaders];
   }
 
   /** Never rejects: whatever happens is an outcome. */
-  async send({ message, endpoint }: Delivery): Promise<AttemptOutcome> {
+  async send(delivery: Delivery): Promise<AttemptOutcome> {
     const startedAtMs = this.clock.now();
     const id = newId('atmpt', startedAtMs);
-    const outcome: PostOutcome =
-      endpoint.fault === undefined
-        ? await this.http.post({
-            url: endpoint.url,
-            headers: this.headersOf(message.id, message.payload, endpoint, startedAtMs),
-            body: message.payload,
-            timeoutMs: this.config.requestTimeoutSeconds * 1000,
-          })
-        : { kind: 'failure', reason: 'aborted', message: endpoint.fault, durationMs: 0 };
+    const outcome = await this.post(delivery, startedAtMs);
     const result = toAttemptOutcome(id, outcome, this.clock.now());
     this.metrics.attempts.inc({ outcome: result.label });
     this.metrics.attemptSeconds.observe(outcome.durationMs / 1000);
     return result;
+  }
+
+  private async post({ message, endpoint }: Delivery, nowMs: number): Promise<PostOutcome> {
+    if (!isSignable(endpoint, nowMs)) {
+      return { kind: 'failure', reason: 'aborted', message: endpoint.fault ?? NO_SECRET, durationMs: 0 };
+    }
+    try {
+      return await this.http.post({
+        url: endpoint.url,
+        headers: this.headersOf(message.id, message.payload, endpoint, nowMs),
+        body: message.payload,
+        timeoutMs: this.config.requestTimeoutSeconds * 1000,
+      });
+    } catch (error) {
+      // A fault of ours. One delivery that hits it must not end the process, and with it all the others.
+      this.log.error({ err: error, message: message.id, endpoint: endpoint.id }, 'an attempt could not be made');
+      return { kind: 'failure', reason: 'aborted', message: 'The attempt could not be made.', durationMs: 0 };
+    }
   }
 
   /** Names and values in turn. */
@@ -66,6 +79,11 @@ function withOwnHeaders(headers: string[], own: Readonly<Record<string, string>>
   const taken = new Set(names.map((name) => name.toLowerCase()));
   const kept = headers.filter((_, index) => !taken.has(headers[index - (index % 2)] ?? ''));
   return [...kept, ...Object.entries(own).flat()];
+}
+
+/** False for an endpoint whose secrets cannot be read, or that was deleted while its snapshot was made. */
+function isSignable(endpoint: DeliveryEndpoint, nowMs: number): boolean {
+  return endpoint.fault === undefined && liveSecrets(endpoint, nowMs).length > 0;
 }
 
 function liveSecrets({ secrets }: DeliveryEndpoint, nowMs: number): SigningSecret[] {
