@@ -12,7 +12,11 @@ interface Facts {
 /** Says that the server has started, and what a person wants to know then; whatever LOG_LEVEL is, as it names the port. */
 export function printBanner({ config, roles, url, database }: Facts): void {
   const log = createLogger({ ...config, logLevel: 'info' });
-  const mode = config.databaseUrl === undefined ? 'embedded' : 'standalone';
+  const mode =
+    config.redisUrl.length > 0 ? 'distributed' : config.databaseUrl === undefined ? 'embedded' : 'standalone';
   const addresses = { api: `${url}/api/v1`, docs: `${url}/docs`, metrics: `${url}/metrics` };
-  log.info({ mode, roles, ...addresses, database: database.description }, `Posthorn is ready at ${url}`);
+  log.info(
+    { mode, roles: roles.join(', '), ...addresses, database: database.description },
+    `Posthorn is ready at ${url}`,
+  );
 }

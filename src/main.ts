@@ -1,8 +1,10 @@
 import { type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type Config } from '@/infra/config/config';
 import { withSecrets } from '@/infra/config/generated-secrets';
 import { openDatabase } from '@/infra/database/open-database';
+import { Lifecycle } from '@/infra/lifecycle/lifecycle';
 import { createLogger, type Logger } from '@/infra/observability/logger';
 import { ALL_ROLES, type Role } from '@/roles/app.module';
 import { createApp } from '@/roles/create-app';
@@ -34,11 +36,24 @@ export async function startServer(config: Config, roles: readonly Role[] = ALL_R
     app = await createApp(database.config, roles, logger);
     const url = await listen(app, complete.listenAddress);
     printBanner({ config: complete, roles, url, database });
-    return { url, stop: once(() => stopAll(app, database, logger)) };
+    const running = app;
+    return { url, stop: once(() => drainAndStop(running, database, logger, complete.shutdownDelaySeconds)) };
   } catch (error) {
     await stopAll(app, database, logger);
     throw error;
   }
+}
+
+/** Load balancers see red readiness first, and only then does anything stop. */
+async function drainAndStop(
+  app: NestFastifyApplication,
+  database: { close(): Promise<void> },
+  logger: Logger,
+  delaySeconds: number,
+): Promise<void> {
+  app.get(Lifecycle).drain();
+  await delay(delaySeconds * 1000);
+  await stopAll(app, database, logger);
 }
 
 async function stopAll(

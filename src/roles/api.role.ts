@@ -11,11 +11,8 @@ import { EndpointsController } from '@/features/endpoints/endpoints.controller';
 import { EndpointsModule } from '@/features/endpoints/endpoints.module';
 import { EventTypesController } from '@/features/event-types/event-types.controller';
 import { EventTypesModule } from '@/features/event-types/event-types.module';
-import { HealthController } from '@/features/health/health.controller';
-import { HealthModule } from '@/features/health/health.module';
 import { MessagesController } from '@/features/messages/messages.controller';
 import { MessagesModule } from '@/features/messages/messages.module';
-import { MetricsController } from '@/features/metrics/metrics.controller';
 import { IdempotencyInterceptor } from '@/infra/idempotency/idempotency.interceptor';
 import { IdempotencyRepository } from '@/infra/idempotency/idempotency.repository';
 import { RateLimitModule } from '@/infra/rate-limit/rate-limit.module';
@@ -29,8 +26,6 @@ const CONTROLLERS: Type[] = [
   EventTypesController,
   MessagesController,
   AttemptsController,
-  HealthController,
-  MetricsController,
 ];
 
 /** Serves REST and its documentation. */
@@ -44,7 +39,6 @@ const CONTROLLERS: Type[] = [
     EndpointsModule,
     MessagesModule,
     DeliveriesModule,
-    HealthModule,
   ],
   controllers: CONTROLLERS,
   providers: [IdempotencyRepository, { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor }],

@@ -3,6 +3,7 @@ import { type Logger as PinoLogger } from 'pino';
 import { type Config } from '@/infra/config/config';
 import { ApiRole } from './api.role';
 import { CoreModule } from './core.module';
+import { ProbesRole } from './probes.role';
 import { SchedulerRole } from './scheduler.role';
 import { WorkerRole } from './worker.role';
 
@@ -17,6 +18,9 @@ const MODULES: Record<Role, Type> = { api: ApiRole, worker: WorkerRole, schedule
 @Module({})
 export class AppModule {
   static register(config: Config, roles: readonly Role[], logger: PinoLogger): DynamicModule {
-    return { module: AppModule, imports: [CoreModule.register(config, logger), ...roles.map((role) => MODULES[role])] };
+    return {
+      module: AppModule,
+      imports: [CoreModule.register(config, logger), ProbesRole, ...roles.map((role) => MODULES[role])],
+    };
   }
 }

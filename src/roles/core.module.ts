@@ -2,15 +2,19 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { type Logger as PinoLogger } from 'pino';
 import { Clock, SystemClock } from '@/common/clock';
+import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
+import { CacheBus, LocalCacheBus } from '@/infra/cache/cache-bus';
+import { RedisCacheBus } from '@/infra/cache/redis-cache-bus';
+import { SnapshotCaches } from '@/infra/cache/snapshot-caches';
 import { Config } from '@/infra/config/config';
 import { SecretBox } from '@/infra/crypto/secret-box';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
+import { Lifecycle } from '@/infra/lifecycle/lifecycle';
 import { DatabaseProbe } from '@/infra/database/database-probe';
 import { PartitionKeeper } from '@/infra/database/partition-keeper';
 import { Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
-import { InProcessJobQueue } from '@/infra/queue/in-process-job-queue';
-import { JobQueue } from '@/infra/queue/job-queue';
+import { QueueModule } from '@/infra/queue/queue.module';
 
 /** What every role needs, and the one place that picks drivers. */
 @Global()
@@ -21,17 +25,20 @@ export class CoreModule {
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
       { provide: Clock, useClass: SystemClock },
-      { provide: JobQueue, useClass: InProcessJobQueue },
       Metrics,
       SecretBox,
+      Lifecycle,
+      SnapshotCaches,
+      { provide: CacheBus, useClass: config.redisUrl.length === 0 ? LocalCacheBus : RedisCacheBus },
       DatabaseProbe,
       PartitionKeeper,
     ];
     return {
       module: CoreModule,
       imports: [
+        QueueModule.register(config, [DISPATCH_QUEUE.name]),
         TypeOrmModule.forRoot({
-          ...dataSourceOptions(config.databaseUrl ?? '', config.databasePoolSize),
+          ...dataSourceOptions(config.databaseUrl ?? '', config.databasePoolSize, config.databasePooler !== 'none'),
           autoLoadEntities: true,
           retryAttempts: 0,
         }),

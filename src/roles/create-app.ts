@@ -24,7 +24,9 @@ export async function createApp(
     abortOnError: false,
   });
   configureHttp(app, config, logger);
-  setUpDocs(app);
+  if (roles.includes('api')) {
+    setUpDocs(app);
+  }
   await app.init();
   return app;
 }

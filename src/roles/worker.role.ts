@@ -5,8 +5,12 @@ import { DeliveriesModule } from '@/features/deliveries/deliveries.module';
 import { DeliveryRecovery } from '@/features/deliveries/delivery-recovery';
 import { DispatchProcessor } from '@/features/deliveries/dispatch.processor';
 import { DuePoller } from '@/features/deliveries/due-poller';
+import { StrandedDispatches } from '@/features/deliveries/stranded-dispatches';
 import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
+import { Config } from '@/infra/config/config';
+import { Logger } from '@/infra/observability/logger';
 import { JobQueue } from '@/infra/queue/job-queue';
+import { PeriodicTasks } from '@/infra/scheduling/periodic-tasks';
 
 /**
  * Batches under way at once. A quiet moment makes batches of one message, and one to a slow endpoint is under way for a
@@ -14,9 +18,14 @@ import { JobQueue } from '@/infra/queue/job-queue';
  */
 const DISPATCH_CONCURRENCY = 512;
 
+/** How often a worker looks for batches that do not come through the queue. */
+const FREE_EVERY_MS = 500;
+
 /** Delivers. Every queue and its processor is listed here. */
 @Module({ imports: [DeliveriesModule] })
 export class WorkerRole implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly tasks: PeriodicTasks;
+
   constructor(
     private readonly queue: JobQueue,
     private readonly dispatches: DispatchProcessor,
@@ -24,19 +33,33 @@ export class WorkerRole implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly recovery: DeliveryRecovery,
     private readonly runner: AttemptRunner,
     private readonly recorder: AttemptRecorder,
-  ) {}
+    private readonly stranded: StrandedDispatches,
+    log: Logger,
+    private readonly config: Config,
+  ) {
+    this.tasks = new PeriodicTasks(
+      [{ name: 'free dispatches', everyMs: FREE_EVERY_MS, run: () => stranded.takeFree() }],
+      log,
+    );
+  }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.recovery.run();
+    if (this.config.redisUrl.length === 0) {
+      await this.recovery.run();
+    }
     this.queue.consume(DISPATCH_QUEUE, { concurrency: DISPATCH_CONCURRENCY }, (job) => this.dispatches.process(job));
     this.poller.start();
+    this.tasks.start();
   }
 
   /** Takes nothing new, parks what waits, finishes what is under way, writes it all down. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.poller.stop();
+    const stopped = this.tasks.beforeApplicationShutdown();
     this.dispatches.park();
     await this.queue.stop();
+    await stopped;
+    await this.stranded.drain();
     await this.runner.drain();
     await this.recorder.drain();
   }

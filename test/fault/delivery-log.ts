@@ -55,6 +55,11 @@ export class DeliveryLog {
     return this.successes.has(keyOf(messageId, path));
   }
 
+  /** The first success of this message at this endpoint. */
+  firstArrival(messageId: string, path: string): Arrival | undefined {
+    return this.successes.get(keyOf(messageId, path))?.[0];
+  }
+
   /** Messages that the server made of one post; more than one means that an idempotency key did not hold. */
   idsOf(sequence: number): string[] {
     return [...(this.idsBySequence.get(sequence) ?? [])];

@@ -52,7 +52,12 @@ export class Scene {
   }
 
   static async start(env: Record<string, string> = {}, database?: TestDatabase): Promise<Scene> {
-    return new Scene(await startTestApp(env, database), await startReceiver());
+    return Scene.on(await startTestApp(env, database));
+  }
+
+  /** Around a program that runs already; `stop` ends that, too. */
+  static async on(server: TestApp): Promise<Scene> {
+    return new Scene(server, await startReceiver());
   }
 
   /** Closes the receiver first: attempts that hang end with it, and the program need not wait for them. */

@@ -3,7 +3,8 @@ import { isId, newId } from '@libs/sortable-id/sortable-id';
 import { Clock } from '@/common/clock';
 import { type Page, type PageRequest, toPage } from '@/common/page';
 import { type Access } from '@/features/auth/access.types';
-import { SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { type SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { SnapshotCaches } from '@/infra/cache/snapshot-caches';
 import { isUniqueViolation } from '@/infra/database/database-errors';
 import { validateBody } from '@/infra/http/validation.pipe';
 import { isStorableText } from '@/infra/http/validators';
@@ -22,12 +23,15 @@ export interface Upserted<T> {
 /** The customers of an organization. */
 @Injectable()
 export class ApplicationsService {
-  private readonly cache = new SnapshotCache<Application>({ ttlMs: 30_000, maxEntries: 50_000 });
+  private readonly cache: SnapshotCache<Application>;
 
   constructor(
     private readonly repository: ApplicationsRepository,
     private readonly clock: Clock,
-  ) {}
+    caches: SnapshotCaches,
+  ) {
+    this.cache = caches.create({ name: 'applications', ttlMs: 30_000, maxEntries: 50_000 });
+  }
 
   async list(orgId: string, page: PageRequest): Promise<Page<ApplicationOut>> {
     const rows = await this.repository.list(orgId, page);

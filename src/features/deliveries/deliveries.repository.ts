@@ -76,8 +76,9 @@ export class DeliveriesRepository {
     return rows;
   }
 
-  /** Makes every claimed delivery due: right when no other process can be at work on them. */
+  /** Frees every claimed delivery and batch: right when no other process can be at work on them. */
   async releaseAllClaims(): Promise<void> {
+    await this.dataSource.query('UPDATE dispatch SET claimed_until = NULL WHERE claimed_until IS NOT NULL');
     await this.dataSource.query('UPDATE pending_delivery SET claim = NULL, due_at = now() WHERE claim IS NOT NULL');
   }
 
@@ -90,24 +91,48 @@ export class DeliveriesRepository {
     );
   }
 
-  /** Dispatch rows written before `beforeMs`, oldest first. */
-  listDispatches(beforeMs: number, limit: number): Promise<DispatchRow[]> {
-    return this.dataSource.query<DispatchRow[]>(
-      `SELECT id, app_ids AS "appIds", message_ids AS "messageIds" FROM dispatch WHERE id < $1 ORDER BY id LIMIT $2`,
+  /** Ids of dispatch rows written before `beforeMs` that are the queue's, oldest first. */
+  async listStrandedDispatches(beforeMs: number, limit: number): Promise<string[]> {
+    const rows = await this.dataSource.query<{ id: string }[]>(
+      'SELECT id FROM dispatch WHERE id < $1 AND claimed_until IS NULL ORDER BY id LIMIT $2',
       [lastIdAt('dsp', beforeMs), limit],
     );
+    return rows.map((row) => row.id);
   }
 
-  async findDispatch(id: string): Promise<DispatchRow | undefined> {
-    const rows = await this.dataSource.query<DispatchRow[]>(
-      'SELECT id, app_ids AS "appIds", message_ids AS "messageIds" FROM dispatch WHERE id = $1',
-      [id],
+  /** Takes these dispatch rows away from the queue: any worker may claim them. */
+  async freeDispatches(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) {
+      return;
+    }
+    await this.dataSource.query(
+      `UPDATE dispatch SET claimed_until = timestamptz 'epoch'
+       WHERE id = ANY (string_to_array($1, ',')) AND claimed_until IS NULL`,
+      [joined(ids)],
+    );
+  }
+
+  /** Takes up to `limit` dispatch rows for `leaseMs` that are free or whose lease has ended, oldest first. */
+  async claimFreeDispatches(limit: number, leaseMs: number): Promise<DispatchRow[]> {
+    const [rows] = await this.dataSource.query<[DispatchRow[], number]>(
+      `UPDATE dispatch d SET claimed_until = now() + make_interval(secs => $2::float8 / 1000)
+       FROM (SELECT id FROM dispatch WHERE claimed_until < now() ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED) free
+       WHERE d.id = free.id
+       RETURNING d.id, d.app_ids AS "appIds", d.message_ids AS "messageIds"`,
+      [limit, leaseMs],
+    );
+    return rows;
+  }
+
+  /** Takes a dispatch row for `leaseMs`; undefined when it is gone, or somebody else has it. */
+  async claimDispatch(id: string, leaseMs: number): Promise<DispatchRow | undefined> {
+    const [rows] = await this.dataSource.query<[DispatchRow[], number]>(
+      `UPDATE dispatch SET claimed_until = now() + make_interval(secs => $2::float8 / 1000)
+       WHERE id = $1 AND (claimed_until IS NULL OR claimed_until < now())
+       RETURNING id, app_ids AS "appIds", message_ids AS "messageIds"`,
+      [id, leaseMs],
     );
     return rows[0];
-  }
-
-  async deleteDispatch(id: string): Promise<void> {
-    await this.dataSource.query('DELETE FROM dispatch WHERE id = $1', [id]);
   }
 
   /** Pairs `message endpoint` of these messages that an earlier run of their batch has settled. */

@@ -17,6 +17,9 @@ export interface BatchTools {
   onDue: (dueAtMs: number) => void;
 }
 
+/** A timer of a busy process may be as late as this. */
+const LATE_MS = 1_000;
+
 /** Deliveries that could not begin before the soft deadline are due again after this long. */
 const PARKED_DELAY_MS = 1_000;
 
@@ -29,6 +32,8 @@ export class DispatchBatch {
   private readonly waiting = new Map<Delivery, Ticket | undefined>();
   private readonly underWay = new Set<Delivery>();
   private isParked = false;
+  /** Nothing begins after this time: the process may have been asleep, and others are at work on it by then. */
+  private endsAtMs = 0;
   /** An outcome was lost: the dispatch row has to stay, so that the batch comes again. */
   private hasLost = false;
   private settle!: { resolve: () => void; reject: (error: unknown) => void };
@@ -55,6 +60,7 @@ export class DispatchBatch {
       this.waiting.set(delivery, undefined);
     }
     const deadline = setTimeout(() => this.park(), softDeadlineMs);
+    this.endsAtMs = this.tools.now() + softDeadlineMs + LATE_MS;
     for (const delivery of deliveries) {
       this.enter(delivery);
     }
@@ -120,8 +126,8 @@ export class DispatchBatch {
 
   private start(delivery: Delivery): void {
     const { runner, budget } = this.tools;
-    if (runner.isUnderWay(delivery.message.id, delivery.endpoint.id)) {
-      // A resend got in first; this one stays in the waiting list until the batch is parked.
+    if (this.tools.now() > this.endsAtMs || runner.isUnderWay(delivery.message.id, delivery.endpoint.id)) {
+      // It is too late, or a resend got in first; this one stays in the waiting list until the batch is parked.
       this.waiting.set(delivery, undefined);
       runner.gate.leave(delivery.endpoint.id, 'other');
       budget.leave('', 'other');

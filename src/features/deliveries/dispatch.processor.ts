@@ -4,21 +4,32 @@ import { EndpointsService } from '@/features/endpoints/endpoints.service';
 import { type DispatchJob, type DispatchMessage } from '@/features/messages/messages.types';
 import { timeOfId } from '@libs/sortable-id/sortable-id';
 import { Config } from '@/infra/config/config';
+import { patiently } from '@/infra/database/patiently';
+import { Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
 import { AttemptRecorder } from './attempt-recorder';
 import { AttemptRunner } from './attempt-runner';
 import { ConcurrencyGate } from './concurrency-gate';
 import { type Delivery } from './deliveries.types';
 import { DispatchBatch } from './dispatch-batch';
-import { DispatchLoader, type LoadedBatch } from './dispatch-loader';
+import { type ClaimedBatch, DispatchLoader, type LoadedBatch } from './dispatch-loader';
 import { DueSignal } from './due-signal';
 import { isWanted } from './fan-out';
 import { visibilityMsOf } from './visibility';
 
 /** A batch that is not settled after this long is parked: the job must not wait for slow endpoints. */
 const SOFT_DEADLINE_MS = 1_000;
+/**
+ * A batch that comes from the queue this young is begun without a claim. It is settled long before anybody else may begin
+ * it, which is 5 s after it was written.
+ */
+const FRESH_MS = 2_000;
 
-type Later = Delivery & { dueAtMs: number };
+/** What to do with a batch. */
+interface Plan {
+  now: Delivery[];
+  later: (Delivery & { dueAtMs: number })[];
+}
 
 /** Works on the queue `dispatch`: fans a batch of messages out to endpoints and makes the first attempts. */
 @Injectable()
@@ -36,19 +47,53 @@ export class DispatchProcessor {
     private readonly clock: Clock,
     private readonly metrics: Metrics,
     private readonly config: Config,
+    private readonly log: Logger,
   ) {
     this.budget = new ConcurrencyGate(config.deliveryMaxInFlight);
   }
 
   /** Resolves when the batch is settled in the database. */
-  async process(job: DispatchJob): Promise<void> {
-    const loaded: LoadedBatch | undefined =
-      job.messages === undefined ? await this.loader.load(job.dispatchId) : { messages: job.messages };
-    if (loaded === undefined) {
-      return;
+  async process({ dispatchId, messages }: DispatchJob): Promise<void> {
+    if (messages !== undefined && this.isFresh(dispatchId)) {
+      const plan = await patiently(() => this.fanOut({ messages }));
+      // Reading the endpoints may have taken its time.
+      if (this.isFresh(dispatchId)) {
+        return this.run(dispatchId, plan);
+      }
     }
-    const { now, later } = await this.fanOut(loaded.messages, loaded.settled);
-    const batch = new DispatchBatch(job.dispatchId, {
+    const batch = await patiently(() => this.loader.claim(dispatchId));
+    if (batch !== undefined) {
+      await this.deliver(batch, messages);
+    }
+  }
+
+  /**
+   * Takes up to `limit` batches that nobody works on out of the database. Returns how many, and how many messages they
+   * have; `onSettled` is called for each when it is done.
+   */
+  async takeFree(limit: number, onSettled: (messages: number) => void): Promise<{ batches: number; messages: number }> {
+    const claimed = await this.loader.claimFree(limit);
+    for (const batch of claimed) {
+      void this.deliver(batch)
+        .catch((error: unknown) =>
+          this.log.warn({ err: error, dispatch: batch.dispatchId }, 'a batch failed; it comes again'),
+        )
+        .finally(() => onSettled(batch.size));
+    }
+    return { batches: claimed.length, messages: claimed.reduce((sum, { size }) => sum + size, 0) };
+  }
+
+  /** `known` spares reading the messages. */
+  private async deliver(claimed: ClaimedBatch, known?: readonly DispatchMessage[]): Promise<void> {
+    const plan = await patiently(async () => this.fanOut(await this.loader.load(claimed, known)));
+    if (this.clock.now() > claimed.beginsByMs) {
+      throw new Error('the batch was claimed too long ago: by the time that it is done, others may be at work on it');
+    }
+    await this.run(claimed.dispatchId, plan);
+  }
+
+  private async run(dispatchId: string, { now, later }: Plan): Promise<void> {
+    const batch = new DispatchBatch(dispatchId, {
       runner: this.runner,
       budget: this.budget,
       recorder: this.recorder,
@@ -72,13 +117,15 @@ export class DispatchProcessor {
     }
   }
 
-  private async fanOut(
-    messages: readonly DispatchMessage[],
-    settled?: ReadonlySet<string>,
-  ): Promise<{ now: Delivery[]; later: Later[] }> {
+  /** A job that comes late may stand for a batch that was worked on meanwhile: the database says. */
+  private isFresh(dispatchId: string): boolean {
+    return this.clock.now() - timeOfId(dispatchId) < FRESH_MS;
+  }
+
+  private async fanOut({ messages, settled }: LoadedBatch): Promise<Plan> {
     const nowMs = this.clock.now();
     const now: Delivery[] = [];
-    const later: Later[] = [];
+    const later: Plan['later'] = [];
     const ofApp = new Map<string, Awaited<ReturnType<EndpointsService['forDelivery']>>>();
     for (const message of messages) {
       let endpoints = ofApp.get(message.appId);

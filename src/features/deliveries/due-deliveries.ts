@@ -13,6 +13,8 @@ import { type Delivery, type PendingDelivery } from './deliveries.types';
 import { visibilityMsOf } from './visibility';
 
 const MAX_CLAIM = 200;
+/** What begins later than this after its claim might not end within the visibility timeout, which has a margin of 15 s. */
+const LATEST_START_MS = 10_000;
 /** A delivery whose endpoint has no room, or whose message is on its way there, is due again after this long. */
 const POSTPONE_MS = 1_000;
 
@@ -45,7 +47,8 @@ export class DueDeliveries {
       return false;
     }
     const claim = newId('dsp', this.clock.now());
-    const rows = await this.repository.claimDue(claim, limit, this.clock.now() + visibilityMsOf(this.config));
+    const startedAtMs = this.clock.now();
+    const rows = await this.repository.claimDue(claim, limit, startedAtMs + visibilityMsOf(this.config));
     if (rows.length === 0) {
       return false;
     }
@@ -55,6 +58,14 @@ export class DueDeliveries {
     );
     const byId = new Map(messages.map((message) => [message.id, message]));
     for (const row of rows) {
+      if (this.clock.now() > startedAtMs + LATEST_START_MS) {
+        // The process was asleep, or the database: others may have the rest by the time that this one is done with it.
+        this.log.warn(
+          { deliveries: rows.length },
+          'claimed deliveries were begun too late; the rest is left to its claim',
+        );
+        break;
+      }
       await this.start(row, claim, byId.get(row.messageId), onProgress);
     }
     return rows.length === limit;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@/common/clock';
-import { SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { type SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { SnapshotCaches } from '@/infra/cache/snapshot-caches';
 import { Logger } from '@/infra/observability/logger';
 import { EndpointHealthRepository } from './endpoint-health.repository';
 import { type EndpointSecret } from './endpoint-secret.entity';
@@ -13,10 +14,7 @@ import { type DeliveryEndpoint, type DeliverySecret } from './endpoints.types';
 /** The endpoints as the worker needs them: decrypted, by application, from memory; and what it writes about them. */
 @Injectable()
 export class DeliveryEndpoints {
-  private readonly cache = new SnapshotCache<ReadonlyMap<string, DeliveryEndpoint>>({
-    ttlMs: 30_000,
-    maxEntries: 20_000,
-  });
+  private readonly cache: SnapshotCache<ReadonlyMap<string, DeliveryEndpoint>>;
 
   constructor(
     private readonly endpoints: EndpointsRepository,
@@ -25,7 +23,10 @@ export class DeliveryEndpoints {
     private readonly vault: EndpointVault,
     private readonly clock: Clock,
     private readonly log: Logger,
-  ) {}
+    caches: SnapshotCaches,
+  ) {
+    this.cache = caches.create({ name: 'endpoints', ttlMs: 30_000, maxEntries: 20_000 });
+  }
 
   async of(appId: string): Promise<ReadonlyMap<string, DeliveryEndpoint>> {
     return (await this.cache.get(appId, () => this.load(appId))) ?? new Map<string, DeliveryEndpoint>();

@@ -24,6 +24,17 @@ export class HealthController {
     return { status: 'ok', details: {} };
   }
 
+  @Get('health/startup')
+  @ApiRoute({
+    id: 'health.startup',
+    summary: 'Has the process started? It answers only when it has',
+    responses: { 200: ReadinessOut },
+    isPublic: true,
+  })
+  startup(): ReadinessOut {
+    return { status: 'ok', details: {} };
+  }
+
   @Get('health/ready')
   @ApiRoute({
     id: 'health.ready',

@@ -2,6 +2,7 @@ import { HttpException, Injectable } from '@nestjs/common';
 import { HealthCheckService, type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
 import { DatabaseProbe } from '@/infra/database/database-probe';
+import { Lifecycle } from '@/infra/lifecycle/lifecycle';
 import { JobQueue } from '@/infra/queue/job-queue';
 
 const TIMEOUT_MS = 2_000;
@@ -9,7 +10,7 @@ const TIMEOUT_MS = 2_000;
 /** How the process is, part by part. */
 export interface HealthReport {
   isReady: boolean;
-  /** `ok`, `error` or `shutting_down`. */
+  /** `ok`; `degraded` when it works, but not as it should; `error`; `shutting_down`. */
   status: string;
   details: HealthIndicatorResult;
 }
@@ -22,18 +23,27 @@ export class HealthService {
     private readonly indicators: HealthIndicatorService,
     private readonly probe: DatabaseProbe,
     private readonly queue: JobQueue,
+    private readonly lifecycle: Lifecycle,
   ) {}
 
   /** Looks at everything; never rejects. */
   async report(): Promise<HealthReport> {
     try {
-      const { status, details } = await this.terminus.check([() => this.database(), () => this.jobs()]);
-      return { isReady: status === 'ok', status, details };
+      const { details } = await this.terminus.check([() => this.database()]);
+      return this.summarize({ ...details, ...(await this.jobs()) });
     } catch (error) {
       // Terminus throws its report when something is down.
       const { status, details } = (error instanceof HttpException ? error.getResponse() : {}) as Partial<HealthReport>;
       return { isReady: false, status: status ?? 'error', details: details ?? {} };
     }
+  }
+
+  /** A queue that is away makes deliveries slower, not impossible: the process stays ready. */
+  private summarize(details: HealthIndicatorResult): HealthReport {
+    if (this.lifecycle.isDraining) {
+      return { isReady: false, status: 'shutting_down', details };
+    }
+    return { isReady: true, status: details['queue']?.status === 'up' ? 'ok' : 'degraded', details };
   }
 
   /** Up when Postgres answers within two seconds. */

@@ -2,6 +2,8 @@
 export interface InsertGuards {
   hasEventIds: boolean;
   hasKeys: boolean;
+  /** The batch does not go to the queue: any worker may take it at once. */
+  isFree: boolean;
 }
 
 const INPUT = `
@@ -67,8 +69,9 @@ WITH ${[INPUT, ...(guards.hasKeys ? [KEYS] : []), ...(guards.hasEventIds ? [even
     RETURNING id, app_id
   ),
   outbox AS (
-    INSERT INTO dispatch (id, app_ids, message_ids)
-    SELECT $1, array_agg(s.app_id), array_agg(s.id) FROM stored s HAVING count(*) > 0
+    INSERT INTO dispatch (id, app_ids, message_ids, claimed_until)
+    SELECT $1, array_agg(s.app_id), array_agg(s.id), ${guards.isFree ? "timestamptz 'epoch'" : 'NULL'}
+    FROM stored s HAVING count(*) > 0
   )
 SELECT id FROM stored`;
 }

@@ -62,12 +62,14 @@ export class MessageWriter implements BeforeApplicationShutdown {
   private async commit(messages: NewMessage[]): Promise<boolean[]> {
     const dispatchId = newId('dsp', this.clock.now());
     const stop = this.metrics.writeSeconds.startTimer();
-    const isStored = await this.repository.insertBatch(dispatchId, messages);
+    // Decided before the COMMIT: a batch is either the queue's or free for all, or two workers could begin it.
+    const isForQueue = this.queue.isAvailable;
+    const isStored = await this.repository.insertBatch(dispatchId, messages, !isForQueue);
     stop();
     const stored = messages.filter((_, index) => isStored[index]);
     this.metrics.writeBatchSize.observe(messages.length);
     this.metrics.messagesAccepted.inc(stored.length);
-    if (stored.length > 0) {
+    if (stored.length > 0 && isForQueue) {
       // The ack does not wait for the queue.
       void this.handOver(dispatchId, stored);
     }

@@ -32,12 +32,16 @@ export class MessagesRepository {
     private readonly clock: Clock,
   ) {}
 
-  /** Stores a batch in one transaction; answers for each message whether it was stored. */
-  async insertBatch(dispatchId: string, messages: readonly NewMessage[]): Promise<boolean[]> {
+  /**
+   * Stores a batch in one transaction; answers for each message whether it was stored. `isFree` when it will not go to the
+   * queue, so that workers need not wait whether it comes from there.
+   */
+  async insertBatch(dispatchId: string, messages: readonly NewMessage[], isFree = false): Promise<boolean[]> {
     const payloads = packed(messages.map((message) => message.payload));
     const guards = {
       hasEventIds: messages.some((message) => message.eventId !== null),
       hasKeys: messages.some((message) => message.keyHash !== null),
+      isFree,
     };
     const rows = await this.table.query<{ id: string }[]>(insertMessagesSql(guards), [
       dispatchId,

@@ -4,6 +4,7 @@ import { type FastifyReply } from 'fastify';
 import { AllowFor } from '@/features/auth/audience.decorator';
 import { ApiRoute } from '@/infra/http/api-operation.decorator';
 import { Metrics } from '@/infra/observability/metrics';
+import { readMetrics } from '@/infra/observability/process-metrics';
 
 /** For Prometheus. */
 @ApiTags('Metrics')
@@ -22,6 +23,6 @@ export class MetricsController {
   })
   async get(@Res() reply: FastifyReply): Promise<void> {
     const { registry } = this.metrics;
-    void reply.header('content-type', registry.contentType).send(await registry.metrics());
+    void reply.header('content-type', registry.contentType).send(await readMetrics(registry));
   }
 }

@@ -1,3 +1,4 @@
+import { CacheBus, type CacheListener } from './cache-bus';
 import { SnapshotCache } from './snapshot-cache';
 
 interface Value {
@@ -19,6 +20,21 @@ function pendingLoad(): {
     },
   };
   return state;
+}
+
+/** The other processes, as the test plays them. */
+class FakeCacheBus extends CacheBus {
+  readonly published: string[] = [];
+  readonly listeners = new Map<string, CacheListener>();
+  isConnected = true;
+
+  async publish(cache: string, key: string): Promise<void> {
+    this.published.push(`${cache} ${key}`);
+  }
+
+  subscribe(cache: string, listener: CacheListener): void {
+    this.listeners.set(cache, listener);
+  }
 }
 
 describe('SnapshotCache', () => {
@@ -129,5 +145,98 @@ describe('SnapshotCache', () => {
     expect(loads).toBe(4);
     await cache.get('b', load);
     expect(loads).toBe(5);
+  });
+
+  describe('between processes', () => {
+    let bus: FakeCacheBus;
+
+    beforeEach(() => {
+      jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+      bus = new FakeCacheBus();
+      cache = new SnapshotCache({ ttlMs: 60_000, maxEntries: 10, name: 'things' }, bus);
+    });
+
+    afterEach(() => jest.useRealTimers());
+
+    it('tells the others what it forgets, after it has forgotten it', async () => {
+      await cache.get('a', load);
+      await cache.invalidate('a');
+
+      expect(bus.published).toEqual(['things a']);
+    });
+
+    it('hears of a change that another process has made, and does not tell it on', async () => {
+      const kept = await cache.get('b', load);
+      await cache.get('a', load);
+      version = 2;
+
+      bus.listeners.get('things')?.onChange('a');
+
+      expect(await cache.get('a', load)).toEqual({ version: 2 });
+      expect(await cache.get('b', load)).toBe(kept);
+      expect(bus.published).toEqual([]);
+    });
+
+    it('does not keep what was loading when another process made a change', async () => {
+      const slow = pendingLoad();
+      const early = cache.get('a', slow.load);
+      await turn();
+      bus.listeners.get('things')?.onChange('a');
+      slow.end({ version: 1 });
+      await early;
+      version = 2;
+
+      expect(await cache.get('a', load)).toEqual({ version: 2 });
+    });
+
+    it('reads entries again that are older than a second while it cannot hear the others', async () => {
+      await cache.get('a', load);
+      bus.isConnected = false;
+      jest.advanceTimersByTime(999);
+      version = 2;
+      expect(await cache.get('a', load)).toEqual({ version: 1 });
+
+      jest.advanceTimersByTime(1);
+      expect(await cache.get('a', load)).toEqual({ version: 2 });
+      version = 3;
+      expect(await cache.get('a', load)).toEqual({ version: 2 });
+    });
+
+    it('counts the age of an entry from the beginning of its load', async () => {
+      bus.isConnected = false;
+      const slow = pendingLoad();
+      const early = cache.get('a', slow.load);
+      await turn();
+      jest.advanceTimersByTime(1_000);
+      slow.end({ version: 1 });
+      await early;
+      version = 2;
+
+      expect(await cache.get('a', load)).toEqual({ version: 2 });
+    });
+
+    it('trusts its entries for their whole time while it hears the others', async () => {
+      await cache.get('a', load);
+      jest.advanceTimersByTime(59_000);
+      version = 2;
+
+      expect(await cache.get('a', load)).toEqual({ version: 1 });
+    });
+
+    it('forgets everything when it may have missed a change, also what is loading', async () => {
+      const slow = pendingLoad();
+      await cache.get('a', load);
+      const early = cache.get('b', slow.load);
+      await turn();
+
+      bus.listeners.get('things')?.onGap();
+      slow.end({ version: 1 });
+      await early;
+      await turn();
+      version = 2;
+
+      expect(await cache.get('a', load)).toEqual({ version: 2 });
+      expect(await cache.get('b', load)).toEqual({ version: 2 });
+    });
   });
 });

@@ -3,6 +3,13 @@ import { SETTINGS } from './settings';
 
 type Name = keyof typeof SETTINGS;
 
+/** Settings of one kind are good only together with another. */
+const TOGETHER_WITH: Partial<Record<Name, Record<string, string>>> = {
+  redisUrl: { DATABASE_URL: 'postgres://localhost/posthorn' },
+};
+
+const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----';
+
 /** For every setting: texts that are taken, with their value, and texts that are refused. */
 const CASES: Record<Name, { good: [string, unknown][]; bad: string[] }> = {
   listenAddress: {
@@ -13,6 +20,46 @@ const CASES: Record<Name, { good: [string, unknown][]; bad: string[] }> = {
   databaseUrl: {
     good: ['postgres://a:b@c:1/d', 'postgresql://localhost/d'].map((text) => [text, text]),
     bad: ['localhost', 'mysql://a:secret-b@c/d', 'postgres:/secret', 'postgres://a b/c'],
+  },
+  redisUrl: {
+    good: [
+      ['', []],
+      ['redis://localhost', ['redis://localhost']],
+      ['rediss://user:p%40ss@redis:6379/15', ['rediss://user:p%40ss@redis:6379/15']],
+      ['redis://[::1]:6380/', ['redis://[::1]:6380/']],
+    ],
+    bad: [
+      'localhost:6379',
+      'http://:secret-a@redis',
+      'redis:secret-b',
+      'redis://:secret c@redis',
+      'redis://:secret-d@redis:port',
+      'redis://:secret-e@redis/name',
+      'redis://:secret-f@redis/1/2',
+      'redis://:secret-g@redis,',
+      'redis://:secret-%h@redis',
+    ],
+  },
+  redisMode: { good: [['cluster', 'cluster']], bad: ['standalone', 'Cluster'] },
+  redisSentinelName: { good: [['posthorn-master', 'posthorn-master']], bad: [] },
+  redisKeyPrefix: {
+    good: [['a_B-1.c', 'a_B-1.c']],
+    bad: ['a:b', 'a b', '{posthorn}', 'x'.repeat(65)],
+  },
+  redisCa: { good: [[CERTIFICATE, CERTIFICATE]], bad: ['/etc/ssl/ca.pem', 'MIIB'] },
+  shutdownDelaySeconds: { good: [['0', 0]], bad: ['-1', '301', '5s'] },
+  shutdownTimeoutSeconds: { good: [['600', 600]], bad: ['0', '601', '1.5'] },
+  trustedProxies: {
+    good: [
+      ['', []],
+      ['10.0.0.0/8, fd00::/8', ['10.0.0.0/8', 'fd00::/8']],
+    ],
+    bad: ['10.0.0.1', 'nginx', '*', 'true'],
+  },
+  databasePooler: { good: [['transaction', 'transaction']], bad: ['session', 'pgbouncer'] },
+  processes: {
+    good: ['auto', '1', '99'].map((text) => [text, text]),
+    bad: ['0', '100', '-1', '2.5', 'all'],
   },
   databasePoolSize: { good: [['2', 2]], bad: ['1', '201', 'many', '-5', '5.5', '1e1', ' 5', '0x10'] },
   jwtSecret: { good: [['x'.repeat(16), 'x'.repeat(16)]], bad: ['secret-of-15-ch'] },
@@ -65,14 +112,14 @@ describe('loadConfig', () => {
 
   it.each(names)('takes good values of %s', (name) => {
     for (const [text, value] of CASES[name].good) {
-      expect(loadConfig({ [SETTINGS[name].env]: text })[name]).toEqual(value);
+      expect(loadConfig({ ...TOGETHER_WITH[name], [SETTINGS[name].env]: text })[name]).toEqual(value);
     }
   });
 
   it.each(names)('refuses bad values of %s, and names the variable', (name) => {
     const { env, isSecret } = SETTINGS[name];
     for (const text of CASES[name].bad) {
-      const load = (): Config => loadConfig({ [env]: text });
+      const load = (): Config => loadConfig({ ...TOGETHER_WITH[name], [env]: text });
       expect(load).toThrow(ConfigError);
       expect(load).toThrow(env);
       expect(load).toThrow(/expected/);
@@ -97,10 +144,57 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({ listenAddress: '127.0.0.1:8071', databaseUrl: undefined, retryScheduleSeconds: [] });
   });
 
-  it('ignores variables of others, and refuses those of a mode that it does not have', () => {
-    expect(() => loadConfig({ PATH: '/bin', HOME: '/' })).not.toThrow();
-    expect(() => loadConfig({ REDIS_URL: 'redis://:secret@host' })).toThrow(/^REDIS_URL/);
-    expect(messageOf(() => loadConfig({ REDIS_URL: 'redis://:secret@host' }))).not.toContain('secret');
+  it('ignores variables of others', () => {
+    expect(() => loadConfig({ PATH: '/bin', HOME: '/', REDIS_HOST: 'x' })).not.toThrow();
+  });
+
+  describe('REDIS_URL', () => {
+    const DATABASE_URL = 'postgres://localhost/posthorn';
+    const problemOf = (env: Record<string, string>): string => messageOf(() => loadConfig(env));
+
+    it('needs DATABASE_URL', () => {
+      for (const database of [{}, { DATABASE_URL: '' }] as Record<string, string>[]) {
+        const problem = problemOf({ REDIS_URL: 'redis://:hush@redis', ...database });
+        expect(problem).toMatch(/^REDIS_URL: needs DATABASE_URL/);
+        expect(problem).not.toContain('hush');
+      }
+      expect(loadConfig({ REDIS_URL: '' }).redisUrl).toEqual([]);
+      expect(loadConfig({ REDIS_URL: 'redis://:hush@redis', DATABASE_URL }).redisUrl).toHaveLength(1);
+    });
+
+    it('never shows a password, whatever is wrong with it', () => {
+      for (const url of [
+        'redis//user:hush@redis',
+        'redis://user:hush@redis:x',
+        'redis://a:hush@b,c',
+        'redis://a:hush@b/c',
+        'redis://a:hush%@b',
+      ]) {
+        const problem = problemOf({ REDIS_URL: url, DATABASE_URL });
+        expect(problem).toMatch(/^REDIS_URL: expected/);
+        expect(problem).not.toContain('hush');
+      }
+    });
+
+    it('names one server, unless REDIS_MODE says that they belong together', () => {
+      const REDIS_URL = 'redis://:hush@a:1,redis://b:2';
+
+      expect(problemOf({ REDIS_URL, DATABASE_URL })).toMatch(/^REDIS_URL: .*REDIS_MODE/);
+      expect(problemOf({ REDIS_URL, DATABASE_URL })).not.toContain('hush');
+      for (const REDIS_MODE of ['cluster', 'sentinel']) {
+        expect(loadConfig({ REDIS_URL, DATABASE_URL, REDIS_MODE }).redisUrl).toEqual([
+          'redis://:hush@a:1',
+          'redis://b:2',
+        ]);
+      }
+    });
+
+    it('names no database of a cluster, which has only one', () => {
+      const env = { DATABASE_URL, REDIS_MODE: 'cluster' };
+
+      expect(problemOf({ ...env, REDIS_URL: 'redis://:hush@a:1/3' })).toMatch(/^REDIS_URL: .*database 0/);
+      expect(loadConfig({ ...env, REDIS_URL: 'redis://a:1/0' }).redisUrl).toHaveLength(1);
+    });
   });
 });
 

@@ -13,11 +13,6 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Variables that belong to a mode which this version does not have yet are refused rather than ignored. */
-const REFUSED: Record<string, string> = {
-  REDIS_URL: 'distributed mode is not part of this version; unset it to run in one process',
-};
-
 /** Reads the settings from variables such as `process.env`; an empty variable counts as unset. Throws `ConfigError`. */
 export function loadConfig(env: Record<string, string | undefined>): Config {
   const problems: string[] = [];
@@ -29,15 +24,29 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
       problems.push(error instanceof Error ? error.message : String(error));
     }
   }
-  for (const [name, reason] of Object.entries(REFUSED)) {
-    if (env[name]) {
-      problems.push(`${name}: ${reason}`);
-    }
-  }
+  problems.push(...redisProblems(values, env));
   if (problems.length > 0) {
     throw new ConfigError(problems.join('\n'));
   }
   return Object.assign(new Config(), values);
+}
+
+/** What is wrong between settings that are each good by themselves. */
+function redisProblems(
+  { redisUrl = [], redisMode }: Partial<ConfigValues>,
+  env: Record<string, string | undefined>,
+): string[] {
+  const problems: string[] = [];
+  if (env['REDIS_URL'] && !env['DATABASE_URL']) {
+    problems.push('needs DATABASE_URL, because processes on several machines cannot share the embedded Postgres');
+  }
+  if (redisMode === 'single' && redisUrl.length > 1) {
+    problems.push('names several servers; REDIS_MODE says whether they are nodes of a cluster or sentinels');
+  }
+  if (redisMode === 'cluster' && redisUrl.some((url) => !['', '/', '/0'].includes(new URL(url).pathname))) {
+    problems.push('a Redis Cluster has database 0 only');
+  }
+  return problems.map((problem) => `REDIS_URL: ${problem}`);
 }
 
 /** A copy with some values replaced, checked by the compiler only. */

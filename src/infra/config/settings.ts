@@ -20,6 +20,27 @@ function parseDelaySeconds(item: string): number {
   return seconds;
 }
 
+function parseRedisUrl(item: string): string {
+  if (!/^rediss?:\/\/\S+$/.test(item) || !URL.canParse(item) || !isRedisUrl(new URL(item))) {
+    throw new Error('expected redis://user:password@host:port/db, or rediss:// for TLS');
+  }
+  return item;
+}
+
+function isRedisUrl({ hostname, pathname, username, password }: URL): boolean {
+  return hostname !== '' && /^(\/\d{0,5})?$/.test(pathname) && isDecodable(username) && isDecodable(password);
+}
+
+/** False for a password with a percent sign that is not encoded. */
+function isDecodable(part: string): boolean {
+  try {
+    decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function parseSubnet(item: string): string {
   if (!/^[0-9a-fA-F:.]+\/\d{1,3}$/.test(item)) {
     throw new Error(`expected subnets like 127.0.0.0/8 or fd00::/8, not "${item}"`);
@@ -57,6 +78,72 @@ export const SETTINGS = {
     },
     (value) => (POSTGRES_URL_PATTERN.test(value) ? undefined : 'expected postgres://user:password@host:port/database'),
   ),
+  redisUrl: list<string>(
+    {
+      env: 'REDIS_URL',
+      default: [],
+      defaultText: 'unset: one process does everything',
+      isSecret: true,
+      example: 'rediss://user:password@redis:6379/0',
+      doc: 'Redis of the queues between processes; needs DATABASE_URL. Several nodes of a cluster or sentinels are separated by commas.',
+    },
+    parseRedisUrl,
+  ),
+  redisMode: choice({
+    env: 'REDIS_MODE',
+    default: 'single',
+    of: ['single', 'cluster', 'sentinel'],
+    doc: 'What REDIS_URL names: one server, nodes of a Redis Cluster, or sentinels.',
+  }),
+  redisSentinelName: text({
+    env: 'REDIS_SENTINEL_NAME',
+    default: 'mymaster',
+    doc: 'Name of the master that the sentinels watch.',
+  }),
+  redisKeyPrefix: text(
+    {
+      env: 'REDIS_KEY_PREFIX',
+      default: 'posthorn',
+      doc: 'Begins every key and channel in Redis, for a Redis that is shared.',
+    },
+    (value) => (/^[\w.-]{1,64}$/.test(value) ? undefined : 'expected 1 to 64 letters, digits, "_", "." and "-"'),
+  ),
+  redisCa: text<string | undefined>(
+    {
+      env: 'REDIS_CA',
+      default: undefined,
+      defaultText: 'unset: the certificates that Node trusts',
+      doc: 'PEM certificate of the authority that signed the certificate of a rediss:// server: the text, not a path.',
+    },
+    (value) =>
+      value.includes('-----BEGIN CERTIFICATE-----')
+        ? undefined
+        : 'expected a certificate that begins with -----BEGIN CERTIFICATE-----',
+  ),
+  shutdownDelaySeconds: integer({
+    env: 'SHUTDOWN_DELAY_SECONDS',
+    default: 0,
+    min: 0,
+    max: 300,
+    doc: 'After SIGTERM readiness is red for this long before anything stops, so that load balancers notice first.',
+  }),
+  shutdownTimeoutSeconds: integer({
+    env: 'SHUTDOWN_TIMEOUT_SECONDS',
+    default: 30,
+    min: 1,
+    max: 600,
+    doc: 'Deadline in seconds for what is under way at a stop; the rest is in the database and goes on elsewhere.',
+  }),
+  trustedProxies: list<string>(
+    {
+      env: 'TRUSTED_PROXIES',
+      default: [],
+      defaultText: 'none',
+      example: '10.0.0.0/8',
+      doc: 'Subnets of load balancers whose X-Forwarded-For and X-Forwarded-Proto are believed.',
+    },
+    parseSubnet,
+  ),
   databasePoolSize: integer({
     env: 'DATABASE_POOL_SIZE',
     default: 10,
@@ -64,6 +151,20 @@ export const SETTINGS = {
     max: 200,
     doc: 'Most connections that one process opens to Postgres.',
   }),
+  databasePooler: choice({
+    env: 'DATABASE_POOLER',
+    default: 'none',
+    of: ['none', 'transaction'],
+    doc: 'transaction: DATABASE_URL leads to a pooler such as PgBouncer in transaction mode.',
+  }),
+  processes: text(
+    {
+      env: 'POSTHORN_PROCESSES',
+      default: '1',
+      doc: 'Processes of this role on this machine behind one port; auto takes one for each core. More than 1 needs REDIS_URL.',
+    },
+    (value) => (/^(auto|[1-9]\d?)$/.test(value) ? undefined : 'expected auto, or a number from 1 to 99'),
+  ),
   jwtSecret: text<string | undefined>(
     {
       env: 'JWT_SECRET',

@@ -104,6 +104,30 @@ export async function keepInstanceLock(databaseUrl: string, keeping: LockKeeping
   };
 }
 
+/** Throws `DatabaseInUseError` when a process without Redis has the database. Works behind a transaction pooler. */
+export async function assertNotHeld(databaseUrl: string): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'posthorn' });
+  client.on('error', () => undefined); // a broken connection also fails the query that waits on it
+  try {
+    await client.connect();
+    for (let tried = 1; ; tried++) {
+      // Of one statement, so gone with it.
+      const result = await client.query<{ free: boolean }>('SELECT pg_try_advisory_xact_lock_shared($1) AS free', [
+        INSTANCE_LOCK,
+      ]);
+      if (result.rows[0]?.free === true) {
+        return;
+      }
+      if (tried === TRIES) {
+        throw new DatabaseInUseError();
+      }
+      await sleep(RETRY_PAUSE_MS);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
 async function waitForLock(client: Client): Promise<void> {
   for (let tried = 1; ; tried++) {
     const result = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [INSTANCE_LOCK]);

@@ -252,7 +252,7 @@ describe('plans on filled tables', () => {
       () => messages.findMany(appIds, messageIds),
       () => deliveries.listSettled(messageIds),
       () => deliveries.claimDue('claim', 200, Date.now() + 60_000),
-      () => deliveries.listDispatches(Date.now(), 100),
+      () => deliveries.listStrandedDispatches(Date.now(), 100),
       () => attempts.find(appId, messageId, filled.attemptId),
     ];
     for (const work of works) {

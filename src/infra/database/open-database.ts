@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { type Config, withConfig } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
+import { checkConnectionBudget } from './connection-budget';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres';
-import { type InstanceLock, keepInstanceLock, takeInstanceLock } from './instance-lock';
+import { assertNotHeld, type InstanceLock, keepInstanceLock, takeInstanceLock } from './instance-lock';
 import { runMigrations } from './run-migrations';
 
 /** A database that is up to date and held by this process. */
@@ -21,9 +22,25 @@ export async function openDatabase(
   log: Logger,
   options: { onLost: (error: Error) => void },
 ): Promise<OpenDatabase> {
-  return config.databaseUrl === undefined
-    ? openEmbedded(config, log, options.onLost)
+  if (config.databaseUrl === undefined) {
+    return openEmbedded(config, log, options.onLost);
+  }
+  return config.redisUrl.length > 0
+    ? openShared(config, config.databaseUrl, log)
     : openOwn(config, config.databaseUrl, log, options.onLost);
+}
+
+/** A database that many processes share. Nobody holds it, but a process that is alone with it must not be there. */
+async function openShared(config: Config, url: string, log: Logger): Promise<OpenDatabase> {
+  await assertNotHeld(url);
+  await checkConnectionBudget(config, 1, log);
+  await migrate(url, log, async () => undefined);
+  return { config, description: describe(url), close: async () => undefined };
+}
+
+function describe(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `PostgreSQL at ${host}${pathname}`;
 }
 
 /** A database that the operator runs: when the hold on it is lost, another process may have it. */
@@ -35,8 +52,7 @@ async function openOwn(
 ): Promise<OpenDatabase> {
   const lock = await takeInstanceLock(url, onLost);
   await migrate(url, log, () => lock.release());
-  const shown = new URL(url);
-  return { config, description: `PostgreSQL at ${shown.host}${shown.pathname}`, close: () => lock.release() };
+  return { config, description: describe(url), close: () => lock.release() };
 }
 
 /**
@@ -76,7 +92,7 @@ async function migrate(url: string, log: Logger, close: () => Promise<void>): Pr
   try {
     const executed = await runMigrations(url);
     if (executed.length > 0) {
-      log.info({ migrations: executed }, `database brought up to date by ${executed.length} migration(s)`);
+      log.info({ migrations: executed.join(', ') }, `database brought up to date by ${executed.length} migration(s)`);
     }
   } catch (error) {
     await close();

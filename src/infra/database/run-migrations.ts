@@ -20,16 +20,18 @@ export async function runMigrations(databaseUrl: string): Promise<string[]> {
   if (await isUpToDate(databaseUrl)) {
     return [];
   }
-  const dataSource = new DataSource({ ...dataSourceOptions(databaseUrl, 2), extra: {} });
+  const dataSource = new DataSource({ ...dataSourceOptions(databaseUrl, 2, true), extra: {} });
   await dataSource.initialize();
   try {
     await assertSupported(dataSource);
     const lock = dataSource.createQueryRunner();
     try {
-      await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      // A lock of a transaction, held open meanwhile: one of a session would get lost behind a transaction pooler.
+      await lock.startTransaction();
+      await lock.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
       const executed = await dataSource.runMigrations({ transaction: 'each' });
       await ensurePartitions(dataSource, Date.now());
-      await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      await lock.commitTransaction();
       return executed.map((migration) => migration.name);
     } finally {
       await lock.release();

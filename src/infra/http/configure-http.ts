@@ -4,6 +4,7 @@ import { type FastifyHttpOptions } from 'fastify';
 import { BadRequestError, NotFoundError } from '@/common/app-error';
 import { type Config } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
+import { Lifecycle } from '@/infra/lifecycle/lifecycle';
 import { AllowedMethods } from './allowed-methods';
 import { closeConnectionsOnStop } from './close-connections';
 import { ErrorFilter } from './error.filter';
@@ -25,6 +26,7 @@ const CORS_HEADERS = {
 export function fastifyOptions(config: Config, log: Logger): FastifyHttpOptions<Server> & { skipMiddie: boolean } {
   return {
     bodyLimit: config.maxBodyBytes,
+    trustProxy: config.trustedProxies.length === 0 ? false : config.trustedProxies,
     genReqId: requestIdOf,
     // Longer than the 60 s of common load balancers, so that they close idle connections and never meet a closed one.
     keepAliveTimeout: 72_000,
@@ -50,8 +52,13 @@ export function configureHttp(app: NestFastifyApplication, config: Config, log: 
   const fastify = app.getHttpAdapter().getInstance();
   const allowed = new AllowedMethods();
   fastify.addHook('onRoute', (route) => allowed.add(route.url, route.method));
+  const lifecycle = app.get(Lifecycle);
   registerJsonBody(fastify, config.maxBodyBytes);
   fastify.addHook('onRequest', (request, reply, done) => {
+    if (lifecycle.isDraining) {
+      // The client opens its next connection elsewhere, and none is cut off.
+      void reply.header('connection', 'close');
+    }
     void reply.headers(COMMON_HEADERS).header('x-request-id', request.id);
     const { httpVersionMinor, headers } = request.raw;
     done(

@@ -60,6 +60,9 @@ export class InProcessJobQueue extends JobQueue {
     return this.laneOf(queue).waiting.size;
   }
 
+  /** It is in this process: while there is somebody to ask, it is there. */
+  readonly isAvailable = true;
+
   async stop(): Promise<void> {
     this.isStopped = true;
     const active = [...this.lanes.values()].flatMap((lane) => [...lane.active.values()]);

@@ -5,6 +5,9 @@ interface Job {
   n: number;
 }
 
+/** The queues of a test, for drivers that must know them beforehand. */
+export const CONTRACT_QUEUES = ['contract-1', 'contract-2'];
+
 /** A driver under test: `open` makes a queue, each call with the same jobs behind it where a driver has such. */
 export interface QueueDriver {
   open(): Promise<JobQueue>;
@@ -46,6 +49,7 @@ export function itIsAJobQueue(driver: QueueDriver): void {
   let names = 0;
 
   beforeEach(async () => {
+    names = 0;
     queue = await driver.open();
   });
 

@@ -1,13 +1,21 @@
 /** A queue by name, together with the type of its jobs. */
 export interface QueueDefinition<Job> {
   readonly name: string;
-  /** Roughly how many bytes a job takes in memory. */
+  /** Roughly how many bytes a job takes. */
   bytesOf(job: Job): number;
+  /** The job as text, for drivers that send it to another process. */
+  encode(job: Job): string;
+  /** The job that `encode` made the text of. */
+  decode(text: string): Job;
 }
 
-/** Names a queue and the type of its jobs. */
-export function defineQueue<Job>(name: string, bytesOf: (job: Job) => number): QueueDefinition<Job> {
-  return { name, bytesOf };
+/** Names a queue and the type of its jobs; they travel as JSON unless `codec` knows better. */
+export function defineQueue<Job>(
+  name: string,
+  bytesOf: (job: Job) => number,
+  codec: Pick<QueueDefinition<Job>, 'encode' | 'decode'> = { encode: JSON.stringify, decode: JSON.parse },
+): QueueDefinition<Job> {
+  return { name, bytesOf, ...codec };
 }
 
 /** How a queue is worked on. */
@@ -22,8 +30,8 @@ export interface ConsumeOptions {
  */
 export abstract class JobQueue {
   /**
-   * Adds a job. Returns false when it was not taken: the queue is full, closed or out of reach. An id that is waiting or
-   * under way already is a no-op that returns true. Never rejects.
+   * Adds a job. Returns false when it was not taken: it is too large, the queue is full, closed or out of reach. An id
+   * that is waiting or under way already is a no-op that returns true. Never rejects.
    */
   abstract add<Job>(queue: QueueDefinition<Job>, id: string, job: Job): Promise<boolean>;
 
@@ -34,8 +42,11 @@ export abstract class JobQueue {
     handler: (job: Job) => Promise<void>,
   ): void;
 
-  /** Jobs that wait in this queue. */
+  /** Jobs that wait in this queue. Rejects when the queue is out of reach. */
   abstract waiting<Job>(queue: QueueDefinition<Job>): Promise<number>;
+
+  /** False while jobs cannot be handed over; work must then be found in the database. */
+  abstract get isAvailable(): boolean;
 
   /** Takes no more jobs and waits for those under way. */
   abstract stop(): Promise<void>;

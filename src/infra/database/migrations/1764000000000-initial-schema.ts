@@ -99,7 +99,8 @@ export class InitialSchema1764000000000 implements MigrationInterface {
       CREATE TABLE dispatch (
         id text COLLATE "C" PRIMARY KEY,
         app_ids text[] NOT NULL,
-        message_ids text[] NOT NULL
+        message_ids text[] NOT NULL,
+        claimed_until timestamptz
       ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0,
               autovacuum_analyze_threshold = 100000);
 

@@ -1,0 +1,44 @@
+import { Client } from 'pg';
+import { type Config, ConfigError } from '@/infra/config/config';
+import { type Logger } from '@/infra/observability/logger';
+
+/** Above this share of what the server allows, other processes and a rolling restart hardly fit beside this one. */
+const CROWDED_SHARE = 0.8;
+
+/**
+ * Compares what this machine's processes may open with what Postgres allows. Throws `ConfigError` when it can never fit,
+ * and warns when it is tight. Behind a pooler the server's limit says nothing, and nothing is checked.
+ */
+export async function checkConnectionBudget(config: Config, processes: number, log: Logger): Promise<void> {
+  if (config.databaseUrl === undefined || config.databasePooler !== 'none') {
+    return;
+  }
+  const { max, used } = await readLimits(config.databaseUrl);
+  const wanted = config.databasePoolSize * processes;
+  if (wanted > max) {
+    throw new ConfigError(
+      `DATABASE_POOL_SIZE: ${config.databasePoolSize} connections for each of ${processes} processes are more than the ${max} that this PostgreSQL allows`,
+    );
+  }
+  if (used + wanted > max * CROWDED_SHARE) {
+    log.warn(
+      { max, used, wanted },
+      'PostgreSQL may run out of connections: lower DATABASE_POOL_SIZE, raise max_connections, or put a pooler between',
+    );
+  }
+}
+
+async function readLimits(url: string): Promise<{ max: number; used: number }> {
+  const client = new Client({ connectionString: url, application_name: 'posthorn' });
+  client.on('error', () => undefined); // a broken connection also fails the query that waits on it
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ max: number; used: number }>(
+      `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS max,
+              (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') - 1 AS used`,
+    );
+    return rows[0] ?? { max: Infinity, used: 0 };
+  } finally {
+    await client.end();
+  }
+}
