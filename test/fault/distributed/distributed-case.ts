@@ -1,0 +1,19 @@
+import { type ServerEnv } from '../../support/posthorn-process';
+import { type Scene } from './scene';
+
+/** The short version of the tests: a few cases, each over quickly. */
+export const IS_SHORT = process.env['POSTHORN_FAULT_SHORT'] === '1';
+
+/** One kind of fault. */
+export interface DistributedCase {
+  /** What happens to the cluster, as in "loses nothing when NAME". */
+  name: string;
+  isInShortVersion?: boolean;
+  env?: ServerEnv;
+  /** The first worker reaches Redis and PostgreSQL through proxies. */
+  hasProxies?: boolean;
+  /** nginx is in front of the api processes. */
+  hasLoadBalancer?: boolean;
+  /** Does it, under load, and notes what it finds wrong. */
+  strike(scene: Scene): Promise<void>;
+}
