@@ -68,6 +68,12 @@ export class ConcurrencyGate {
     }
   }
 
+  /** How many stand in the line of this key; those that gave up count until their turn comes. */
+  waiting(key: string): number {
+    const lane = this.lanes.get(key);
+    return lane === undefined ? 0 : lane.line.length - lane.head;
+  }
+
   /** What is under way for this key. */
   inFlight(key: string): number {
     return this.lanes.get(key)?.inFlight ?? 0;

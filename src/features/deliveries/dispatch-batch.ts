@@ -52,7 +52,7 @@ export class DispatchBatch {
     softDeadlineMs: number,
   ): Promise<void> {
     if (later.length > 0) {
-      this.record({
+      void this.record({
         change: (pending) => later.forEach((delivery) => pending.insert(this.rowOf(delivery, delivery.dueAtMs, null))),
       });
     }
@@ -65,7 +65,7 @@ export class DispatchBatch {
       this.enter(delivery);
     }
     if (this.isFinished()) {
-      this.record({ finishesDispatch: this.id });
+      void this.record({ finishesDispatch: this.id });
     }
     try {
       await this.settled;
@@ -90,7 +90,7 @@ export class DispatchBatch {
       this.tools.onDue(nowMs + PARKED_DELAY_MS);
     }
     this.waiting.clear();
-    this.record({ change: (pending) => rows.forEach((row) => pending.insert(row)), finishesDispatch: this.id });
+    void this.record({ change: (pending) => rows.forEach((row) => pending.insert(row)), finishesDispatch: this.id });
   }
 
   private isFinished(): boolean {
@@ -135,13 +135,14 @@ export class DispatchBatch {
     }
     this.waiting.delete(delivery);
     this.underWay.add(delivery);
-    void runner.run(delivery).then((result) => {
+    void runner.run(delivery).then(async (result) => {
+      // The place is free when the outcome is written down: attempts are not made faster than they can be recorded.
+      await this.onResult(delivery, result);
       budget.leave('', 'other');
-      this.onResult(delivery, result);
     });
   }
 
-  private onResult(delivery: Delivery, { outcome, next }: AttemptResult): void {
+  private onResult(delivery: Delivery, { outcome, next }: AttemptResult): Promise<void> {
     this.underWay.delete(delivery);
     if (next !== undefined) {
       this.tools.onDue(next.dueAtMs);
@@ -149,28 +150,30 @@ export class DispatchBatch {
     const attempt = { delivery, outcome };
     if (this.isParked) {
       const key = { ...keyOf(delivery), claim: this.id };
-      this.record({
+      return this.record({
         attempt,
         change: (pending) => (next === undefined ? pending.delete(key) : pending.update({ ...key, ...next })),
       });
-      return;
     }
-    this.record({
+    return this.record({
       attempt,
       change: next && ((pending) => pending.insert(this.rowOf({ ...delivery, ...next }, next.dueAtMs, null))),
       finishesDispatch: this.isFinished() ? this.id : undefined,
     });
   }
 
-  private record(step: RecordStep): void {
+  /** Resolves when the step is committed, or refused; never rejects. */
+  private async record(step: RecordStep): Promise<void> {
     const kept = this.hasLost ? { ...step, finishesDispatch: undefined } : step;
-    this.tools.recorder.submit(kept).then(
-      () => kept.finishesDispatch !== undefined && this.settle.resolve(),
-      (error: unknown) => {
-        this.hasLost = true;
-        this.settle.reject(error);
-      },
-    );
+    try {
+      await this.tools.recorder.submit(kept);
+      if (kept.finishesDispatch !== undefined) {
+        this.settle.resolve();
+      }
+    } catch (error) {
+      this.hasLost = true;
+      this.settle.reject(error);
+    }
   }
 
   private rowOf(delivery: Delivery, dueAtMs: number, claim: string | null): PendingInsert {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@/common/clock';
 import { EndpointsService } from '@/features/endpoints/endpoints.service';
@@ -19,6 +20,7 @@ import { visibilityMsOf } from './visibility';
 
 /** A batch that is not settled after this long is parked: the job must not wait for slow endpoints. */
 const SOFT_DEADLINE_MS = 1_000;
+const ADMISSION_POLL_MS = 2;
 /**
  * A batch that comes from the queue this young is begun without a claim. It is settled long before anybody else may begin
  * it, which is 5 s after it was written.
@@ -37,6 +39,7 @@ export class DispatchProcessor {
   private readonly budget: ConcurrencyGate;
   private readonly active = new Set<DispatchBatch>();
   private isStopping = false;
+  private admission: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly endpoints: EndpointsService,
@@ -54,6 +57,7 @@ export class DispatchProcessor {
 
   /** Resolves when the batch is settled in the database. */
   async process({ dispatchId, messages }: DispatchJob): Promise<void> {
+    await this.admit();
     if (messages !== undefined && this.isFresh(dispatchId)) {
       const plan = await patiently(() => this.fanOut({ messages }));
       // Reading the endpoints may have taken its time.
@@ -65,6 +69,19 @@ export class DispatchProcessor {
     if (batch !== undefined) {
       await this.deliver(batch, messages);
     }
+  }
+
+  /**
+   * Resolves when there is room for the deliveries of another batch, one batch after the other. While first attempts
+   * stand in line for the budget more of them would only be parked, and parking costs more than waiting in the queue.
+   */
+  private admit(): Promise<void> {
+    this.admission = this.admission.then(async () => {
+      while (this.budget.waiting('') >= this.config.deliveryMaxInFlight && !this.isStopping) {
+        await delay(ADMISSION_POLL_MS);
+      }
+    });
+    return this.admission;
   }
 
   /**

@@ -81,12 +81,12 @@ export class DueDeliveries {
     const endpoint = (await this.endpoints.forDelivery(row.appId)).get(row.endpointId);
     if (!message?.payload || endpoint === undefined || endpoint.isDisabled) {
       // Nothing left to deliver, or nobody to deliver it to: the delivery ends here.
-      this.record({ change: (pending) => pending.delete(key) });
+      void this.record({ change: (pending) => pending.delete(key) });
       return;
     }
     if (this.runner.isUnderWay(row.messageId, row.endpointId) || !this.runner.gate.tryEnter(row.endpointId)) {
       const dueAtMs = this.clock.now() + POSTPONE_MS;
-      this.record({ change: (pending) => pending.update({ ...key, dueAtMs, attemptNumber: row.attemptNumber }) });
+      void this.record({ change: (pending) => pending.update({ ...key, dueAtMs, attemptNumber: row.attemptNumber }) });
       onProgress(dueAtMs);
       return;
     }
@@ -97,19 +97,23 @@ export class DueDeliveries {
       isManual: row.isManual,
     };
     this.inFlight++;
-    void this.runner.run(delivery).then(({ outcome, next }) => {
-      this.inFlight--;
-      this.record({
+    void this.runner.run(delivery).then(async ({ outcome, next }) => {
+      // The place is free when the outcome is written down: attempts are not made faster than they can be recorded.
+      await this.record({
         attempt: { delivery, outcome },
         change: (pending) => (next === undefined ? pending.delete(key) : pending.update({ ...key, ...next })),
       });
+      this.inFlight--;
       onProgress(next?.dueAtMs ?? 0);
     });
   }
 
-  private record(step: Parameters<AttemptRecorder['submit']>[0]): void {
-    this.recorder.submit(step).catch((error: unknown) => {
+  /** Resolves when the step is committed, or refused; never rejects. */
+  private async record(step: Parameters<AttemptRecorder['submit']>[0]): Promise<void> {
+    try {
+      await this.recorder.submit(step);
+    } catch (error) {
       this.log.warn({ err: error }, 'an outcome was lost; its delivery is repeated when its claim has expired');
-    });
+    }
   }
 }
