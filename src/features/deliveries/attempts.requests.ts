@@ -1,51 +1,19 @@
 import { Matches } from 'class-validator';
+import { MessageListQuery } from '@/features/messages/messages.requests';
 import { ListQuery } from '@/infra/http/list-query.requests';
-import { QueryFlag, QueryInstant, QueryList, QueryNumberChoice, QueryText } from '@/infra/http/query-fields';
-import { IsNameSet, Optional } from '@/infra/http/validators';
+import { QueryFlag, QueryNumberChoice, QueryText } from '@/infra/http/query-fields';
+import { Optional } from '@/infra/http/validators';
 
 const STATUSES = [0, 1, 2, 3];
 const STATUS_CLASSES = [0, 100, 200, 300, 400, 500];
 const NAME = /^[a-zA-Z0-9\-_.]{1,256}$/;
 
 /** What all lists of attempts and attempted messages take. */
-export class AttemptedListQuery extends ListQuery {
+export class AttemptedListQuery extends MessageListQuery {
   /** Only with this status: 0 success, 1 pending, 2 fail, 3 sending. */
   @QueryNumberChoice(STATUSES)
   @Optional()
   status?: 0 | 1 | 2 | 3;
-
-  /** Only messages of this channel. */
-  @QueryText()
-  @Optional()
-  @Matches(NAME, { message: 'Expected the name of a channel.' })
-  channel?: string;
-
-  /** Only messages with this tag. */
-  @QueryText()
-  @Optional()
-  @Matches(NAME, { message: 'Expected a tag.' })
-  tag?: string;
-
-  /** Only before this time. */
-  @QueryInstant()
-  @Optional()
-  before?: Date;
-
-  /** Only after this time. */
-  @QueryInstant()
-  @Optional()
-  after?: Date;
-
-  /** Only of these event types: `a,b`, or the field repeated. */
-  @QueryList()
-  @Optional()
-  @IsNameSet({ min: 1, max: 100, maxLength: 256 })
-  event_types?: string[];
-
-  /** False leaves responses and payloads out. */
-  @QueryFlag()
-  @Optional()
-  with_content?: boolean = true;
 }
 
 /** Which attempts to list. */
