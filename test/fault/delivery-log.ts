@@ -55,6 +55,11 @@ export class DeliveryLog {
     return this.successes.has(keyOf(messageId, path));
   }
 
+  /** How often this message reached this endpoint and was accepted. */
+  arrivals(messageId: string, path: string): number {
+    return this.successes.get(keyOf(messageId, path))?.length ?? 0;
+  }
+
   /** The first success of this message at this endpoint. */
   firstArrival(messageId: string, path: string): Arrival | undefined {
     return this.successes.get(keyOf(messageId, path))?.[0];

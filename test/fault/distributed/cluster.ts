@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { createToken, type PosthornProcess, type ServerEnv, spawnPosthorn } from '../../support/posthorn-process';
 import { freePort } from '../../support/free-port';
@@ -12,6 +13,7 @@ export type Role = 'api' | 'worker' | 'scheduler';
 /** How many processes there are of each role. */
 const PROCESSES: Role[] = ['api', 'api', 'worker', 'worker', 'scheduler'];
 const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 40_000;
 
 export interface ClusterOptions {
   postgres: PostgresServer;
@@ -53,6 +55,7 @@ export class ClusterNode {
   start(): void {
     const process = spawnPosthorn({ env: this.env, args: ['--role', this.role] });
     this.processes.push(process);
+    ordinaryPriority(process.pid);
     this.undertaker.watch(process.pid);
     void process.waitExit().then(() => this.undertaker.forget(process.pid));
   }
@@ -156,7 +159,9 @@ export class Cluster {
 
   /** Asks every process to stop; returns those that did not do so cleanly. */
   async stop(): Promise<string[]> {
-    const exits = await Promise.all(this.nodes.map(async (node) => ({ node, exit: await node.process.stop() })));
+    const exits = await Promise.all(
+      this.nodes.map(async (node) => ({ node, exit: await node.process.stop(STOP_TIMEOUT_MS) })),
+    );
     return exits
       .filter(({ exit }) => exit.code !== 0)
       .map(({ node, exit }) => `${node.name} ended with ${exit.signal ?? exit.code}`);
@@ -169,6 +174,15 @@ export class Cluster {
     await Promise.all(Object.values(this.links ?? {}).map((link: TcpProxy) => link.close()));
     await this.postgres.dropDatabase(this.databaseUrl);
     await rm(this.options.dir, { recursive: true, force: true });
+  }
+}
+
+/** The test itself takes precedence: its receiver must not be what is slow. Servers are as all others. */
+function ordinaryPriority(pid: number): void {
+  try {
+    setPriority(pid, 0);
+  } catch {
+    // Ended at once; whoever waits for it will hear.
   }
 }
 

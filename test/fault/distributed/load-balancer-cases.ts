@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DistributedCase } from './distributed-case';
 
 const RUN_MS = 2_000;
+/** nginx leaves a server alone for 2 s that it could not reach; the next one must not go before. */
+const LEFT_ALONE_MS = 2_500;
 
 export const LOAD_BALANCER_CASES: DistributedCase[] = [
   {
@@ -22,6 +24,7 @@ export const LOAD_BALANCER_CASES: DistributedCase[] = [
         }
         node.start();
         await node.waitReady();
+        await sleep(node.role === 'api' ? LEFT_ALONE_MS : 0);
       }
       // nginx has posted again where an api failed it, so that clients need not.
       for (const [kind, count] of scene.sender.failures) {

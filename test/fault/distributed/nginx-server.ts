@@ -24,7 +24,9 @@ export class NginxServer {
     await chmod(dir, 0o777); // as root its workers run as another user
     const file = join(dir, 'nginx.conf');
     await writeFile(file, await configuration(dir, port, apiPorts));
-    const child = spawn(program, ['-c', file, '-p', dir, '-g', 'daemon off;'], { stdio: 'ignore' });
+    const child = spawn(program, ['-c', file, '-p', dir, '-g', 'daemon off;'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     undertaker.watch(child.pid ?? -1);
     const server = new NginxServer(child, port, undertaker);
     await eventually(
@@ -58,13 +60,13 @@ async function configuration(dir: string, port: number, apiPorts: readonly numbe
     }
     text = text.replace(from, to);
   };
+  replace(/\/tmp\//g, `${dir}/`); // first, because the folder may be there itself
   apiPorts.forEach((apiPort, index) =>
-    replace(new RegExp(`server api-${index + 1}:8071`), `server 127.0.0.1:${apiPort}`),
+    replace(new RegExp(`^ +server api-${index + 1}:8071`, 'gm'), `server 127.0.0.1:${apiPort}`),
   );
   replace(/listen 8080;/, `listen 127.0.0.1:${port};`);
   replace(/worker_processes auto;/, 'worker_processes 2;');
   replace(/\/dev\/stderr/g, join(dir, 'error.log'));
   replace(/\/dev\/stdout/g, join(dir, 'access.log'));
-  replace(/\/tmp\//g, `${dir}/`);
   return text;
 }

@@ -8,10 +8,6 @@ const FROZEN_MS = 20_000;
 
 export const PROCESS_CASES: DistributedCase[] = [
   {
-    name: 'nothing happens',
-    strike: () => sleep(10_000),
-  },
-  {
     name: 'a random process is killed every 2 s',
     isInShortVersion: true,
     strike: async (scene) => {

@@ -11,8 +11,8 @@ const RATE = 320;
 /** How long the receiver thinks about an answer, by path. The longest is more than a batch waits for. */
 const DELAYS_MS: Record<string, number> = { '/slow': 300, '/slower': 1_300 };
 const WARM_UP_MS = 1_500;
-/** An outcome that is older than this must have been recorded, on a machine however busy. */
-const RECORDING_MS = 1_000;
+/** An outcome that is older than this must have been recorded, also by a process that has just begun, on a busy machine. */
+const RECORDING_MS = 3_000;
 /** Bytes that a killed process had written already arrive within this time. */
 const LAST_BYTES_MS = 150;
 
@@ -24,6 +24,13 @@ export interface Repetitions {
   afterLostAnswers: number;
   /** There is no excuse for these. */
   unexplained: string[];
+}
+
+interface RecordedAttempt {
+  at: number;
+  ms: number;
+  /** 0 when there was no answer. */
+  status: number;
 }
 
 interface Application {
@@ -119,15 +126,22 @@ export class Scene {
   /** Successes that were sent again, by cause. */
   async repetitions(): Promise<Repetitions> {
     const found: Repetitions = { afterKills: 0, afterLostAnswers: 0, unexplained: [] };
-    const failed = await this.unansweredAttempts();
+    const attempts = await this.attempts();
     for (const repetition of this.log.repetitions()) {
       const { messageId, path, first, second } = repetition;
+      const recorded = attempts.get(`${messageId} ${path}`) ?? [];
       if (explainingKill(repetition, this.kills, RECORDING_MS) !== -1) {
         found.afterKills++;
-      } else if (failed.get(`${messageId} ${path}`)?.some(({ from, to }) => first.at >= from && first.at <= to)) {
+      } else if (isRetried(recorded, this.log.arrivals(messageId, path))) {
         found.afterLostAnswers++;
       } else {
-        found.unexplained.push(`${messageId} to ${path} again after ${second.at - first.at} ms, at ${second.at}`);
+        const tries = recorded.map(
+          ({ at, ms, status }) => `${at - first.at} ms (took ${ms}: ${status || 'no answer'})`,
+        );
+        const kills = this.kills.map(({ killedAt }) => killedAt - first.at).filter((ms) => Math.abs(ms) < 30_000);
+        found.unexplained.push(
+          `${messageId} to ${path} at ${first.at} and ${second.at - first.at} ms later; attempts at ${tries.join(', ')}; kills at ${kills.join(', ')}`,
+        );
       }
     }
     return found;
@@ -165,19 +179,18 @@ export class Scene {
     return rows[0] ?? {};
   }
 
-  /** When attempts were under way that, by their record, got no answer, by message and path. */
-  private async unansweredAttempts(): Promise<Map<string, { from: number; to: number }[]>> {
+  /** The attempts that are recorded, by message and path. */
+  private async attempts(): Promise<Map<string, RecordedAttempt[]>> {
     const { databaseUrl, postgres } = this.cluster;
-    const rows = await postgres.query<{ id: string; message_id: string; path: string; ms: number }>(
+    const rows = await postgres.query<{ id: string; key: string; ms: number; status: number }>(
       databaseUrl,
-      `SELECT id, message_id, regexp_replace(url, '^.*/', '/') AS path, response_duration_ms AS ms
-       FROM attempt WHERE NOT is_success AND response_status_code = 0`,
+      `SELECT id, message_id || ' ' || regexp_replace(url, '^.*/', '/') AS key, response_duration_ms AS ms,
+         response_status_code AS status
+       FROM attempt ORDER BY id`,
     );
-    const attempts = new Map<string, { from: number; to: number }[]>();
-    for (const { id, message_id: messageId, path, ms } of rows) {
-      const key = `${messageId} ${path}`;
-      const from = timeOfId(id);
-      attempts.set(key, [...(attempts.get(key) ?? []), { from, to: from + ms + LAST_BYTES_MS }]);
+    const attempts = new Map<string, RecordedAttempt[]>();
+    for (const { id, key, ms, status } of rows) {
+      attempts.set(key, [...(attempts.get(key) ?? []), { at: timeOfId(id), ms, status }]);
     }
     return attempts;
   }
@@ -207,4 +220,10 @@ export class Scene {
     const [quick, slow, flaky] = this.applications as [Application, Application, Application];
     return share < 15 ? quick : share < 17 ? slow : flaky;
   }
+}
+
+/** True when every request is on record, and all but the last because no success was known: the receiver's answer was lost. */
+function isRetried(attempts: readonly RecordedAttempt[], arrivals: number): boolean {
+  const successes = attempts.filter(({ status }) => status >= 200 && status < 300);
+  return successes.length <= 1 && arrivals <= attempts.length;
 }
