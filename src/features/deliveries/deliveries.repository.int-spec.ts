@@ -45,6 +45,68 @@ describe('DeliveriesRepository', () => {
     expect(before).toEqual({ attempts: 1, pending: 1, dispatches: 0 });
   });
 
+  describe('with dispatch rows', () => {
+    const repository = (): DeliveriesRepository => new DeliveriesRepository(dataSource);
+    const LEASE_MS = 60_000;
+    let ids: string[];
+
+    beforeEach(async () => {
+      await dataSource.query('DELETE FROM dispatch');
+      ids = [1, 2, 3].map((n) => newId('dsp', Date.now() + n));
+      for (const id of ids) {
+        const row = [id, ['app_1'], [`msg of ${id}`]];
+        await dataSource.query('INSERT INTO dispatch (id, app_ids, message_ids) VALUES ($1, $2, $3)', row);
+      }
+    });
+
+    it("lists those that are the queue's and old enough, oldest first", async () => {
+      await repository().claimDispatches([ids[1] ?? ''], LEASE_MS);
+
+      expect(await repository().listStrandedDispatches(Date.now() + 1_000, 10)).toEqual([ids[0], ids[2]]);
+      expect(await repository().listStrandedDispatches(Date.now() + 1_000, 1)).toEqual([ids[0]]);
+      expect(await repository().listStrandedDispatches(Date.now() - 60_000, 10)).toEqual([]);
+    });
+
+    it('gives each to one claimant, and those that are gone to nobody', async () => {
+      const claims = await Promise.all([
+        repository().claimDispatches([...ids, newId('dsp', Date.now())], LEASE_MS),
+        repository().claimDispatches(ids, LEASE_MS),
+      ]);
+
+      expect(
+        claims
+          .flat()
+          .map(({ id }) => id)
+          .sort(),
+      ).toEqual(ids);
+      expect(claims.flat()[0]).toMatchObject({ appIds: ['app_1'], messageIds: [`msg of ${claims.flat()[0]?.id}`] });
+      expect(await repository().claimDispatches(ids, LEASE_MS)).toEqual([]);
+    });
+
+    it('keeps those of the queue from all others until they are freed', async () => {
+      expect(await repository().claimFreeDispatches(10, LEASE_MS)).toEqual([]);
+      await repository().freeDispatches(ids.slice(0, 2));
+      const first = await repository().claimFreeDispatches(1, LEASE_MS);
+      const rest = await repository().claimFreeDispatches(10, LEASE_MS);
+
+      expect([...first, ...rest].map(({ id }) => id)).toEqual(ids.slice(0, 2));
+      expect(await repository().claimFreeDispatches(10, LEASE_MS)).toEqual([]);
+    });
+
+    it('frees none that somebody has claimed', async () => {
+      await repository().claimDispatches(ids, LEASE_MS);
+      await repository().freeDispatches(ids);
+
+      expect(await repository().claimFreeDispatches(10, LEASE_MS)).toEqual([]);
+    });
+
+    it('gives those whose lease has ended to the next one', async () => {
+      await repository().claimDispatches(ids, -1);
+
+      expect(await repository().claimFreeDispatches(10, LEASE_MS)).toHaveLength(3);
+    });
+  });
+
   async function state(): Promise<Record<string, number>> {
     const rows = await dataSource.query<Record<string, number>[]>(
       `SELECT (SELECT count(*)::int FROM attempt) AS attempts, (SELECT count(*)::int FROM pending_delivery) AS pending,

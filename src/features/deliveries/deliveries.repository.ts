@@ -60,6 +60,11 @@ export class DeliveriesRepository {
     await this.dataSource.query(recordOutcomesSql(hasPending, isRepeated), parameters);
   }
 
+  /** Resolves when the database answers. */
+  async ping(): Promise<void> {
+    await this.dataSource.query('SELECT 1');
+  }
+
   /** Takes up to `limit` deliveries that are due; until `claimUntilMs` nobody else gets them. */
   async claimDue(claim: string, limit: number, claimUntilMs: number): Promise<PendingDelivery[]> {
     const [rows] = await this.dataSource.query<[PendingDelivery[], number]>(
@@ -124,15 +129,20 @@ export class DeliveriesRepository {
     return rows;
   }
 
-  /** Takes a dispatch row for `leaseMs`; undefined when it is gone, or somebody else has it. */
-  async claimDispatch(id: string, leaseMs: number): Promise<DispatchRow | undefined> {
+  /** Takes dispatch rows for `leaseMs`; those that are gone, or that somebody else has, are missing. */
+  async claimDispatches(ids: readonly string[], leaseMs: number): Promise<DispatchRow[]> {
     const [rows] = await this.dataSource.query<[DispatchRow[], number]>(
-      `UPDATE dispatch SET claimed_until = now() + make_interval(secs => $2::float8 / 1000)
-       WHERE id = $1 AND (claimed_until IS NULL OR claimed_until < now())
-       RETURNING id, app_ids AS "appIds", message_ids AS "messageIds"`,
-      [id, leaseMs],
+      `UPDATE dispatch d SET claimed_until = now() + make_interval(secs => $2::float8 / 1000)
+       FROM (
+         SELECT id FROM dispatch
+         WHERE id = ANY (string_to_array($1, ',')) AND (claimed_until IS NULL OR claimed_until < now())
+         FOR UPDATE SKIP LOCKED
+       ) free
+       WHERE d.id = free.id
+       RETURNING d.id, d.app_ids AS "appIds", d.message_ids AS "messageIds"`,
+      [joined(ids), leaseMs],
     );
-    return rows[0];
+    return rows;
   }
 
   /** Pairs `message endpoint` of these messages that an earlier run of their batch has settled. */

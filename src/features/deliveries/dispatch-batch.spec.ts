@@ -91,8 +91,10 @@ describe('DispatchBatch', () => {
   let recorder: FakeRecorder;
   let budget: ConcurrencyGate;
   let due: number[];
+  let nowMs: number;
 
   beforeEach(() => {
+    nowMs = NOW_MS;
     jest.useFakeTimers();
     runner = new FakeRunner(2);
     recorder = new FakeRecorder();
@@ -107,7 +109,7 @@ describe('DispatchBatch', () => {
       runner: runner as unknown as AttemptRunner,
       budget,
       recorder: recorder as unknown as AttemptRecorder,
-      now: () => NOW_MS,
+      now: () => nowMs,
       visibilityMs: VISIBILITY_MS,
       onDue: (dueAtMs) => due.push(dueAtMs),
     });
@@ -164,6 +166,21 @@ describe('DispatchBatch', () => {
       { endpointId: 'ep_b', attemptNumber: 0, dueAtMs: NOW_MS + 60_000 },
     ]);
     expect(recorder.finishes).toEqual([1]);
+  });
+
+  it('begins nothing after the process was asleep for longer than its soft deadline', async () => {
+    const deliveries = ['msg_1', 'msg_2', 'msg_3'].map((id) => deliveryTo('ep_a', id));
+    const run = makeBatch().run(deliveries, [], 1_000);
+    nowMs += 60_000;
+    runner.finish(deliveries[0] as Delivery, SUCCESS);
+    await jest.advanceTimersByTimeAsync(1_000);
+    await run;
+
+    expect(runner.started.map(({ message }) => message.id)).toEqual(['msg_1', 'msg_2']);
+    expect(recorder.changes.inserts.map(({ messageId, claim }) => [messageId, claim])).toEqual([
+      ['msg_2', 'dsp_1'],
+      ['msg_3', null],
+    ]);
   });
 
   it('never waits for a slow endpoint longer than its soft deadline', async () => {

@@ -5,11 +5,13 @@ import { EndpointsService } from '@/features/endpoints/endpoints.service';
 import { MessagesService } from '@/features/messages/messages.service';
 import { type StoredMessage } from '@/features/messages/messages.types';
 import { Config } from '@/infra/config/config';
+import { patiently } from '@/infra/database/patiently';
 import { Logger } from '@/infra/observability/logger';
 import { AttemptRecorder } from './attempt-recorder';
 import { AttemptRunner } from './attempt-runner';
 import { DeliveriesRepository } from './deliveries.repository';
 import { type Delivery, type PendingDelivery } from './deliveries.types';
+import { OutageGuard } from './outage-guard';
 import { visibilityMsOf } from './visibility';
 
 const MAX_CLAIM = 200;
@@ -24,6 +26,7 @@ const POSTPONE_MS = 1_000;
  */
 @Injectable()
 export class DueDeliveries {
+  private readonly guard: OutageGuard;
   private inFlight = 0;
 
   constructor(
@@ -35,7 +38,9 @@ export class DueDeliveries {
     private readonly clock: Clock,
     private readonly config: Config,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.guard = new OutageGuard(() => repository.ping(), clock);
+  }
 
   /**
    * Claims what is due and starts it. Resolves to whether there may be more at once. `onProgress` is called when room
@@ -48,13 +53,17 @@ export class DueDeliveries {
     }
     const claim = newId('dsp', this.clock.now());
     const startedAtMs = this.clock.now();
-    const rows = await this.repository.claimDue(claim, limit, startedAtMs + visibilityMsOf(this.config));
+    const claimUntilMs = startedAtMs + visibilityMsOf(this.config);
+    const rows = (await this.guard.run(() => this.repository.claimDue(claim, limit, claimUntilMs))) ?? [];
     if (rows.length === 0) {
       return false;
     }
-    const messages = await this.messages.findMany(
-      rows.map((row) => row.appId),
-      rows.map((row) => row.messageId),
+    // What is claimed and not begun would wait until its claim has expired.
+    const messages = await patiently(() =>
+      this.messages.findMany(
+        rows.map((row) => row.appId),
+        rows.map((row) => row.messageId),
+      ),
     );
     const byId = new Map(messages.map((message) => [message.id, message]));
     for (const row of rows) {
@@ -78,7 +87,8 @@ export class DueDeliveries {
     onProgress: (dueAtMs: number) => void,
   ): Promise<void> {
     const key = { messageId: row.messageId, endpointId: row.endpointId, isManual: row.isManual, claim };
-    const endpoint = (await this.endpoints.forDelivery(row.appId)).get(row.endpointId);
+    const endpoints = await patiently(() => this.endpoints.forDelivery(row.appId));
+    const endpoint = endpoints.get(row.endpointId);
     if (!message?.payload || endpoint === undefined || endpoint.isDisabled) {
       // Nothing left to deliver, or nobody to deliver it to: the delivery ends here.
       void this.record({ change: (pending) => pending.delete(key) });

@@ -78,15 +78,14 @@ describe('DuePoller', () => {
     expect(due.lookedAtMs).toEqual([10, 100, 400]);
   });
 
-  it('goes on a while after a look that failed', async () => {
+  it('goes on after a look that failed', async () => {
     due.isInstant = false;
     await jest.advanceTimersByTimeAsync(10);
     due.unfinished[0]?.reject(new Error('the database is away'));
-    signal.notify(100);
-    await jest.advanceTimersByTimeAsync(3_000);
+    await jest.advanceTimersByTimeAsync(1_000);
 
     expect(warnings).toBe(1);
-    expect(due.lookedAtMs).toEqual([10, 3_010]);
+    expect(due.lookedAtMs).toEqual([10, 1_010]);
   });
 
   it('sets no timer further ahead than timers go', async () => {

@@ -4,11 +4,6 @@ import { Logger } from '@/infra/observability/logger';
 import { DueDeliveries } from './due-deliveries';
 import { DueSignal } from './due-signal';
 
-/**
- * After a failure the database is left to those who have outcomes to write down: what seems overdue then may be done, and
- * its record waits in some process, which tries again once a second.
- */
-const AFTER_FAILURE_MS = 3_000;
 /** Longest sleep: what other processes write is found at least this often. */
 const MAX_SLEEP_MS = 1_000;
 /** Shortest sleep between two looks that found nothing, so that a signal storm costs little. */
@@ -21,7 +16,6 @@ export class DuePoller {
   private wakeAtMs = Infinity;
   private isStopped = true;
   private looking: Promise<void> = Promise.resolve();
-  private restUntilMs = 0;
 
   constructor(
     private readonly due: DueDeliveries,
@@ -46,7 +40,7 @@ export class DuePoller {
   private wakeBy(dueAtMs: number): void {
     // Never far ahead: what is due later is found in time anyway, and timers end at 24 days.
     const nowMs = this.clock.now();
-    const atMs = Math.max(Math.min(dueAtMs, nowMs + MAX_SLEEP_MS), nowMs + MIN_SLEEP_MS, this.restUntilMs);
+    const atMs = Math.max(Math.min(dueAtMs, nowMs + MAX_SLEEP_MS), nowMs + MIN_SLEEP_MS);
     if (this.isStopped || atMs >= this.wakeAtMs) {
       return;
     }
@@ -62,12 +56,11 @@ export class DuePoller {
   private async look(): Promise<void> {
     try {
       let hasMore = true;
-      while (hasMore && !this.isStopped && this.clock.now() >= this.restUntilMs) {
+      while (hasMore && !this.isStopped) {
         hasMore = await this.due.work((dueAtMs) => this.wakeBy(dueAtMs));
       }
     } catch (error) {
-      this.log.warn({ err: error }, 'due deliveries could not be read; trying again in three seconds');
-      this.restUntilMs = this.clock.now() + AFTER_FAILURE_MS;
+      this.log.warn({ err: error }, 'due deliveries could not be read; trying again in a second');
     }
     this.wakeBy(this.clock.now() + MAX_SLEEP_MS);
   }

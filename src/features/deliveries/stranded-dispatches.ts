@@ -5,6 +5,7 @@ import { DISPATCH_QUEUE } from '@/features/messages/dispatch.queue';
 import { JobQueue } from '@/infra/queue/job-queue';
 import { DeliveriesRepository } from './deliveries.repository';
 import { DispatchProcessor } from './dispatch.processor';
+import { OutageGuard } from './outage-guard';
 
 const MAX_DISPATCHES = 1_000;
 /** A batch is settled about a second after it was written; one that is older than this was not handed over. */
@@ -14,8 +15,6 @@ const STUCK_AFTER_MS = 20_000;
 /** Batches claimed at once, and messages under way beyond which no more are claimed. */
 const CLAIM_BATCHES = 32;
 const MAX_MESSAGES = 5_000;
-/** As the poller of due deliveries does: outcomes that wait for the database are written down first. */
-const AFTER_FAILURE_MS = 3_000;
 const DRAIN_POLL_MS = 20;
 
 /**
@@ -27,7 +26,7 @@ export class StrandedDispatches {
   private batchesUnderWay = 0;
   private messagesUnderWay = 0;
   private isStopping = false;
-  private restUntilMs = 0;
+  private readonly guard: OutageGuard;
   /** When each stranded batch was first handed over again. */
   private handedOver = new Map<string, number>();
 
@@ -36,7 +35,9 @@ export class StrandedDispatches {
     private readonly processor: DispatchProcessor,
     private readonly queue: JobQueue,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.guard = new OutageGuard(() => repository.ping(), clock);
+  }
 
   /**
    * Hands batches over again whose job was never added, or was lost. A job that still waits or runs keeps its place:
@@ -61,15 +62,7 @@ export class StrandedDispatches {
 
   /** Works on free batches here; on a worker that does not reach the queue also on stranded ones. */
   async takeFree(): Promise<void> {
-    if (this.clock.now() < this.restUntilMs) {
-      return;
-    }
-    try {
-      await this.takeWhatFits();
-    } catch (error) {
-      this.restUntilMs = this.clock.now() + AFTER_FAILURE_MS;
-      throw error;
-    }
+    await this.guard.run(() => this.takeWhatFits());
   }
 
   /** Takes nothing more; resolves when all that was taken is settled. */

@@ -104,6 +104,17 @@ describe('MessagesRepository', () => {
     });
   });
 
+  it.each([true, false])('says in the dispatch row whether anybody may begin it: %s', async (isFree) => {
+    const dispatchId = newDispatchId();
+    await repository.insertBatch(dispatchId, [message()], isFree);
+    const rows = await dataSource.query<unknown[]>(
+      'SELECT claimed_until < now() AS "isFree" FROM dispatch WHERE id = $1',
+      [dispatchId],
+    );
+
+    expect(rows).toEqual([{ isFree: isFree || null }]);
+  });
+
   it('writes no dispatch row when nothing was stored', async () => {
     const dispatchId = newDispatchId();
     await repository.insertBatch(newDispatchId(), [message({ eventId: 'taken' })]);

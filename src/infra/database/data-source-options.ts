@@ -1,5 +1,10 @@
 import { type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from './migrations';
+import { endSilentConnection } from './silent-connections';
+
+const STATEMENT_MS = 30_000;
+/** Longer than a statement may take. */
+const SILENCE_MS = 40_000;
 
 /**
  * How every part of the program talks to Postgres. `poolSize` is the most connections of this process; `isPooled` leaves
@@ -23,7 +28,9 @@ export function dataSourceOptions(
     // No statement of Posthorn is meant to take longer; a runaway list must not hold a connection for ever.
     extra: {
       keepAlive: true,
-      ...(isPooled ? {} : { statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 }),
+      keepAliveInitialDelayMillis: 10_000,
+      onConnect: endSilentConnection(SILENCE_MS),
+      ...(isPooled ? {} : { statement_timeout: STATEMENT_MS, idle_in_transaction_session_timeout: STATEMENT_MS }),
     },
   };
 }

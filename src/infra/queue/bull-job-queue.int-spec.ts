@@ -151,6 +151,41 @@ describe('BullJobQueue', () => {
       end();
     });
 
+    it('takes a job again that Redis forgot while it ran', async () => {
+      const { queue } = await open('numbers');
+      const seen: number[] = [];
+      let release = (): void => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      queue.consume(QUEUE, { concurrency: 1 }, async ({ n }) => {
+        seen.push(n);
+        await released;
+      });
+      await queue.add(QUEUE, 'job', { n: 1 });
+      await eventually(() => expect(seen).toEqual([1]));
+      await redis.server.flushAll();
+      release();
+
+      await eventually(async () => {
+        await queue.add(QUEUE, 'job', { n: 2 });
+        expect(seen).toContain(2);
+      });
+      expect(queue.isAvailable).toBe(true);
+    });
+
+    it('leaves nothing of a job that Redis forgot just when it was taken', async () => {
+      const { queue } = await open('numbers');
+      const seen: number[] = [];
+      // What Bull makes of it: the time at which it was taken, and nothing else.
+      await redis.server.command((client) => client.hset('posthorn:numbers:job', 'processedOn', '1'));
+      await redis.server.command((client) => client.lpush('posthorn:numbers:wait', 'job'));
+      queue.consume(QUEUE, { concurrency: 1 }, async ({ n }) => void seen.push(n));
+
+      await eventually(async () => {
+        await queue.add(QUEUE, 'job', { n: 1 });
+        expect(seen).toContain(1);
+      });
+    });
+
     it('leaves a long job to the process that works on it', async () => {
       const [first, second] = [await open('numbers'), await open('numbers')];
       const begun: string[] = [];

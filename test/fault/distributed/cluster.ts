@@ -5,7 +5,7 @@ import { createToken, type PosthornProcess, type ServerEnv, spawnPosthorn } from
 import { freePort } from '../../support/free-port';
 import { type PostgresServer } from './postgres-server';
 import { RedisServer } from '../../support/redis-server';
-import { TcpProxy } from './tcp-proxy';
+import { TcpProxy } from '../../support/tcp-proxy';
 import { type Undertaker } from '../../support/undertaker';
 
 export type Role = 'api' | 'worker' | 'scheduler';

@@ -138,6 +138,8 @@ function summary(fault: DistributedCase, scene: Scene, repetitions: Record<strin
       posted: scene.sender.messages.length,
       failures: Object.fromEntries(scene.sender.failures),
       workerKills: scene.kills.length,
+      underWayAtKills: scene.underWayAtKills,
+      longestLagOfTheTestMs: scene.longestLagMs,
       repetitions,
       medianLatenessMs: late[Math.floor(late.length / 2)],
       latenessP99Ms: late[Math.floor(late.length * 0.99)],

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DistributedCase } from './distributed-case';
 import { expectRecovery } from './redis-cases';
-import { type TcpProxy } from './tcp-proxy';
+import { type TcpProxy } from '../../support/tcp-proxy';
 
 const CUT_MS = 8_000;
 const DELAY_MS = 200;

@@ -15,10 +15,10 @@ export const PROCESS_CASES: DistributedCase[] = [
       for (let count = 0; count < KILLS; count++) {
         const node = nodes[Math.floor(Math.random() * nodes.length)];
         const killedAt = Date.now();
-        await node?.kill();
         if (node?.role === 'worker') {
           scene.noteLoss(killedAt);
         }
+        await node?.kill();
         node?.start();
         await sleep(KILL_EVERY_MS - (Date.now() - killedAt));
       }

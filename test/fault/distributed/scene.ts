@@ -1,4 +1,5 @@
 import { timeOfId } from '@libs/sortable-id/sortable-id';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Receiver, type ReceivedRequest, type ScriptedResponse, startReceiver } from '../../support/receiver';
 import { RestClient } from '../../support/rest-client';
@@ -49,6 +50,9 @@ export class Scene {
   readonly problems: string[] = [];
   /** When processes that deliver were killed or frozen: what they had not written down is delivered again. */
   readonly kills: Kill[] = [];
+  /** Requests that the receiver had not answered then, of all workers. */
+  underWayAtKills = 0;
+  private readonly lag = monitorEventLoopDelay({ resolution: 20 });
   private applications: Application[] = [];
   private longestGapMs = 0;
   private sendingUrls: string[];
@@ -73,6 +77,7 @@ export class Scene {
       await scene.createApplication('/slow', '/slower'),
       await scene.createApplication('/flaky', '/quick-too'),
     ];
+    scene.lag.enable();
     sender.start();
     await sleep(WARM_UP_MS);
     return scene;
@@ -85,6 +90,7 @@ export class Scene {
 
   /** Notes that what a worker had under way until now may be delivered again. */
   noteLoss(killedAt: number): void {
+    this.underWayAtKills += this.receiver.inFlight;
     this.kills.push({ killedAt, goneAt: Date.now() + LAST_BYTES_MS });
   }
 
@@ -94,8 +100,14 @@ export class Scene {
   }
 
   async close(): Promise<void> {
+    this.lag.disable();
     await this.sender.close();
     await this.receiver.close();
+  }
+
+  /** How long the test itself was busy at most, so that what arrived had to wait for being noticed, in ms. */
+  get longestLagMs(): number {
+    return Math.round(this.lag.max / 1e6);
   }
 
   get longestGap(): number {
@@ -127,10 +139,11 @@ export class Scene {
   async repetitions(): Promise<Repetitions> {
     const found: Repetitions = { afterKills: 0, afterLostAnswers: 0, unexplained: [] };
     const attempts = await this.attempts();
+    const kills = this.kills.map((kill) => ({ ...kill, goneAt: kill.goneAt + this.longestLagMs }));
     for (const repetition of this.log.repetitions()) {
       const { messageId, path, first, second } = repetition;
       const recorded = attempts.get(`${messageId} ${path}`) ?? [];
-      if (explainingKill(repetition, this.kills, RECORDING_MS) !== -1) {
+      if (explainingKill(repetition, kills, RECORDING_MS) !== -1) {
         found.afterKills++;
       } else if (isRetried(recorded, this.log.arrivals(messageId, path))) {
         found.afterLostAnswers++;
@@ -138,9 +151,9 @@ export class Scene {
         const tries = recorded.map(
           ({ at, ms, status }) => `${at - first.at} ms (took ${ms}: ${status || 'no answer'})`,
         );
-        const kills = this.kills.map(({ killedAt }) => killedAt - first.at).filter((ms) => Math.abs(ms) < 30_000);
+        const killedAt = kills.map((kill) => kill.killedAt - first.at).filter((ms) => Math.abs(ms) < 30_000);
         found.unexplained.push(
-          `${messageId} to ${path} at ${first.at} and ${second.at - first.at} ms later; attempts at ${tries.join(', ')}; kills at ${kills.join(', ')}`,
+          `${messageId} to ${path} at ${first.at} and ${second.at - first.at} ms later; attempts at ${tries.join(', ')}; kills at ${killedAt.join(', ')}`,
         );
       }
     }

@@ -3,6 +3,8 @@ import { Agent, request } from 'undici';
 
 const TICK_MS = 10;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A server that could not be reached is left alone for this long, as clients and load balancers do. */
+const LEFT_ALONE_MS = 300;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 4_000;
 /** A client that gets no ack for this long has a right to complain. */
@@ -23,7 +25,7 @@ export interface SteadySenderOptions {
   token: string;
   /** Messages a second, whatever the servers do. */
   rate: number;
-  /** Where to post; one after the other, and another one after a failure. */
+  /** Where to post: one after the other of those that can be reached. */
   urls: readonly string[];
   /** Chooses the application of a message by its number. */
   applicationOf: (sequence: number) => string;
@@ -40,6 +42,7 @@ export class SteadySender {
   private readonly agent = new Agent({ connections: 256, headersTimeout: REQUEST_TIMEOUT_MS });
   private readonly underWay = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
+  private readonly leftAloneUntil = new Map<string, number>();
   private turn = 0;
 
   constructor(private readonly options: SteadySenderOptions) {}
@@ -85,12 +88,16 @@ export class SteadySender {
   private async postUntilAcked(message: SentMessage): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     while (message.id === undefined && Date.now() - message.postedAtMs < GIVE_UP_MS) {
+      const url = await this.nextUrl();
       try {
         message.posts++;
-        message.id = await this.postOnce(message);
+        message.id = await this.postOnce(url, message);
         message.ackedAtMs = Date.now();
       } catch (error) {
         const kind = error instanceof Error ? error.message : String(error);
+        if (!kind.startsWith('status')) {
+          this.leftAloneUntil.set(url, Date.now() + LEFT_ALONE_MS);
+        }
         this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
         await sleep(pauseMs * (0.5 + Math.random()));
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
@@ -98,9 +105,22 @@ export class SteadySender {
     }
   }
 
-  private async postOnce({ sequence, applicationId }: SentMessage): Promise<string> {
-    const { urls, token } = this.options;
-    const url = urls[this.turn++ % urls.length] ?? '';
+  /** The next one of those that answered when they were last asked; waits while there is none. */
+  private async nextUrl(): Promise<string> {
+    const { urls } = this.options;
+    for (;;) {
+      const candidates = urls.map((_, index) => urls[(this.turn + index) % urls.length] ?? '');
+      this.turn++;
+      const url = candidates.find((candidate) => Date.now() >= (this.leftAloneUntil.get(candidate) ?? 0));
+      if (url !== undefined) {
+        return url;
+      }
+      await sleep(LEFT_ALONE_MS * Math.random());
+    }
+  }
+
+  private async postOnce(url: string, { sequence, applicationId }: SentMessage): Promise<string> {
+    const { token } = this.options;
     const { statusCode, body } = await request(`${url}/api/v1/app/${applicationId}/msg`, {
       method: 'POST',
       dispatcher: this.agent,

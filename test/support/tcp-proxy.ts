@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from '../../support/free-port';
+import { freePort } from './free-port';
 
 /** A way between two processes that can be cut, delayed and reset. */
 export class TcpProxy {
