@@ -1,8 +1,9 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { type FastifyRequest } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import { Clock } from '@/common/clock';
+import { type SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { SnapshotCaches } from '@/infra/cache/snapshot-caches';
 import { MemoizedReflector } from '@/infra/http/memoized-reflector';
 import { type Access, type Audience } from './access.types';
 import { AUDIENCE } from './audience.decorator';
@@ -10,14 +11,19 @@ import { AuthenticationFailedError, InsufficientAccessError } from './auth.error
 import { type TokenClaims } from './jwt.strategy';
 import { accessOf } from './tokens';
 
-const MAX_VERIFIED_TOKENS = 10_000;
 /** A verified token is trusted for at most this long before it is verified again. */
 const MAX_TRUST_MS = 60_000;
+const MAX_VERIFIED_TOKENS = 10_000;
 const REASONS: Record<string, string> = {
   'jwt expired': 'The token has expired.',
   'jwt not active': 'The token is not valid yet.',
   'No auth token': 'A bearer token is required.',
 };
+
+interface VerifiedToken {
+  access: Access;
+  expiresAtMs: number;
+}
 
 /**
  * Lets a request through when its token is good and of the operation's audience. Verifying a signature costs more
@@ -26,10 +32,15 @@ const REASONS: Record<string, string> = {
 @Injectable()
 export class AccessGuard extends AuthGuard('jwt') {
   private readonly reflector = new MemoizedReflector();
-  private readonly verified = new LRUCache<string, { access: Access; untilMs: number }>({ max: MAX_VERIFIED_TOKENS });
+  /** By the text of the header. */
+  private readonly verified: SnapshotCache<VerifiedToken>;
 
-  constructor(private readonly clock: Clock) {
+  constructor(
+    private readonly clock: Clock,
+    caches: SnapshotCaches,
+  ) {
     super();
+    this.verified = caches.create({ name: 'tokens', ttlMs: MAX_TRUST_MS, maxEntries: MAX_VERIFIED_TOKENS });
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -40,7 +51,7 @@ export class AccessGuard extends AuthGuard('jwt') {
       return true;
     }
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const access = this.remembered(request) ?? (await this.verify(context, request));
+    const access = await this.accessOf(context, request);
     if (audience === 'organization' && access.appId !== undefined) {
       throw new InsufficientAccessError();
     }
@@ -60,21 +71,20 @@ export class AccessGuard extends AuthGuard('jwt') {
     return claims;
   }
 
-  private remembered(request: FastifyRequest): Access | undefined {
-    const header = request.headers.authorization;
-    const known = header === undefined ? undefined : this.verified.get(header);
-    return known !== undefined && known.untilMs > this.clock.now() ? known.access : undefined;
+  private async accessOf(context: ExecutionContext, request: FastifyRequest): Promise<Access> {
+    const { authorization } = request.headers;
+    if (authorization === undefined) {
+      return (await this.verify(context, request)).access;
+    }
+    const known = await this.verified.get(authorization, () => this.verify(context, request));
+    const isGood = known !== undefined && known.expiresAtMs > this.clock.now();
+    return (isGood ? known : await this.verify(context, request)).access;
   }
 
-  private async verify(context: ExecutionContext, request: FastifyRequest): Promise<Access> {
+  /** Throws `AuthenticationFailedError`. */
+  private async verify(context: ExecutionContext, request: FastifyRequest): Promise<VerifiedToken> {
     await super.canActivate(context);
     const claims = (request as FastifyRequest & { user: TokenClaims }).user;
-    const access = accessOf(claims);
-    const expiresAtMs = claims.exp === undefined ? Infinity : claims.exp * 1000;
-    this.verified.set(request.headers.authorization ?? '', {
-      access,
-      untilMs: Math.min(expiresAtMs, this.clock.now() + MAX_TRUST_MS),
-    });
-    return access;
+    return { access: accessOf(claims), expiresAtMs: claims.exp === undefined ? Infinity : claims.exp * 1000 };
   }
 }

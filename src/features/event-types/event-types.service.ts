@@ -4,6 +4,8 @@ import { Clock } from '@/common/clock';
 import { type Page, type PageRequest, toPage } from '@/common/page';
 import { type Upserted } from '@/features/applications/applications.service';
 import { type Access } from '@/features/auth/access.types';
+import { type SnapshotCache } from '@/infra/cache/snapshot-cache';
+import { SnapshotCaches } from '@/infra/cache/snapshot-caches';
 import { isName } from '@/infra/http/validators';
 import { EventType } from './event-type.entity';
 import { EventTypeExistsError, EventTypeNotFoundError } from './event-types.errors';
@@ -23,10 +25,15 @@ const DASH_ESCAPE = '~';
 /** The kinds of events of an organization. */
 @Injectable()
 export class EventTypesService {
+  private readonly cache: SnapshotCache<EventType>;
+
   constructor(
     private readonly repository: EventTypesRepository,
     private readonly clock: Clock,
-  ) {}
+    caches: SnapshotCaches,
+  ) {
+    this.cache = caches.create({ name: 'event-types', ttlMs: 30_000, maxEntries: 5_000 });
+  }
 
   async list(access: Access, page: PageRequest, query: EventTypeListQuery): Promise<Page<EventTypeOut>> {
     const rows = await this.repository.list(
@@ -44,7 +51,7 @@ export class EventTypesService {
   /** Takes one out of the archive and overwrites it; throws `EventTypeExistsError` for a live one. */
   async create(orgId: string, input: EventTypeIn): Promise<EventTypeOut> {
     const eventType = this.make(orgId, input.name, input);
-    const written = await this.repository.insertOrReplace(eventType, false);
+    const written = await this.change(orgId, input.name, () => this.repository.insertOrReplace(eventType, false));
     if (written === undefined) {
       throw new EventTypeExistsError();
     }
@@ -60,7 +67,7 @@ export class EventTypesService {
       );
     }
     const eventType = this.make(orgId, name, input);
-    const written = await this.repository.insertOrReplace(eventType, true);
+    const written = await this.change(orgId, name, () => this.repository.insertOrReplace(eventType, true));
     if (written === undefined) {
       throw new Error('An upsert of an event type returned no row');
     }
@@ -80,7 +87,7 @@ export class EventTypesService {
     if (!isName(name, MAX_NAME_LENGTH)) {
       return undefined;
     }
-    const eventType = await this.repository.find(access.orgId, name);
+    const eventType = await this.cache.get(keyOf(access.orgId, name), () => this.repository.find(access.orgId, name));
     const isSeen = eventType !== undefined && (seesFlagged(access) || eventType.featureFlags === null);
     return isSeen ? eventType : undefined;
   }
@@ -88,16 +95,17 @@ export class EventTypesService {
   /** Fields left out stay, null clears. */
   async patch(orgId: string, name: string, input: EventTypePatch): Promise<EventTypeOut> {
     const flags = flagsOf(input);
+    const columns = {
+      ...(input.description === undefined ? {} : { description: input.description }),
+      ...(input.archived === undefined ? {} : { isArchived: input.archived }),
+      ...(input.deprecated === undefined ? {} : { isDeprecated: input.deprecated }),
+      ...(input.schemas === undefined ? {} : { schemas: input.schemas }),
+      ...(flags === undefined ? {} : { featureFlags: flags }),
+      ...(input.groupName === undefined ? {} : { groupName: input.groupName }),
+      updatedAt: new Date(this.clock.now()),
+    };
     const eventType = isName(name, MAX_NAME_LENGTH)
-      ? await this.repository.update(orgId, name, {
-          ...(input.description === undefined ? {} : { description: input.description }),
-          ...(input.archived === undefined ? {} : { isArchived: input.archived }),
-          ...(input.deprecated === undefined ? {} : { isDeprecated: input.deprecated }),
-          ...(input.schemas === undefined ? {} : { schemas: input.schemas }),
-          ...(flags === undefined ? {} : { featureFlags: flags }),
-          ...(input.groupName === undefined ? {} : { groupName: input.groupName }),
-          updatedAt: new Date(this.clock.now()),
-        })
+      ? await this.change(orgId, name, () => this.repository.update(orgId, name, columns))
       : undefined;
     if (eventType === undefined) {
       throw new EventTypeNotFoundError();
@@ -109,9 +117,11 @@ export class EventTypesService {
   async delete(orgId: string, name: string, isExpunged: boolean): Promise<void> {
     const wasThere =
       isName(name, MAX_NAME_LENGTH) &&
-      (isExpunged
-        ? await this.repository.remove(orgId, name)
-        : await this.repository.archive(orgId, name, new Date(this.clock.now())));
+      (await this.change(orgId, name, () =>
+        isExpunged
+          ? this.repository.remove(orgId, name)
+          : this.repository.archive(orgId, name, new Date(this.clock.now())),
+      ));
     if (!wasThere) {
       throw new EventTypeNotFoundError();
     }
@@ -126,6 +136,15 @@ export class EventTypesService {
   /** True for what can be the key of a page. */
   static isKey(this: void, text: string): boolean {
     return isName(nameOfKey(text), MAX_NAME_LENGTH);
+  }
+
+  /** Writes, and forgets what was remembered, also when nobody knows whether it was written. */
+  private async change<T>(orgId: string, name: string, write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } finally {
+      await this.cache.invalidate(keyOf(orgId, name));
+    }
   }
 
   private make(orgId: string, name: string, input: EventTypeUpsertIn): EventType {
@@ -143,6 +162,10 @@ export class EventTypesService {
       updatedAt: now,
     });
   }
+}
+
+function keyOf(orgId: string, name: string): string {
+  return `${orgId}/${name}`;
 }
 
 function keyOfName(name: string): string {

@@ -3,6 +3,7 @@ import { type Config, loadConfig } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
 import { eventually } from '../../../test/support/eventually';
 import { startRedis, type TestRedis } from '../../../test/support/redis';
+import { TcpProxy } from '../../../test/support/tcp-proxy';
 import { RedisCacheBus } from './redis-cache-bus';
 import { SnapshotCache } from './snapshot-cache';
 
@@ -143,6 +144,50 @@ describe('RedisCacheBus', () => {
 
     await eventually(() => expect(one.bus.isConnected).toBe(true), 10_000);
     expect(one.gaps).toBeGreaterThan(gaps);
+  });
+
+  it('tells others later what it could not tell while only its own way to Redis was broken', async () => {
+    const url = new URL(redis.url);
+    const way = await TcpProxy.start(Number(url.port));
+    url.port = String(way.port);
+    try {
+      const [one, other] = [await startJoined({ REDIS_URL: url.href }), await startJoined()];
+      const gaps = other.gaps;
+      way.cut();
+      way.reset();
+      await one.bus.publish('things', 'told late');
+      await one.bus.publish('things', 'and this');
+      expect(other.heard).toEqual([]);
+      way.heal();
+      way.reset();
+
+      // A change whose answer was lost may be told twice.
+      await eventually(() => expect(new Set(other.heard)).toEqual(new Set(['told late', 'and this'])), 10_000);
+      expect(other.gaps).toBe(gaps);
+    } finally {
+      await way.close();
+    }
+  });
+
+  it('tells others to forget all when there was too much that it could not tell', async () => {
+    const url = new URL(redis.url);
+    const way = await TcpProxy.start(Number(url.port));
+    url.port = String(way.port);
+    try {
+      const [one, other] = [await startJoined({ REDIS_URL: url.href }), await startJoined()];
+      const gaps = other.gaps;
+      way.cut();
+      way.reset();
+      await eventually(() => expect(one.bus.isConnected).toBe(false));
+      await Promise.all(Array.from({ length: 1_001 }, (_, index) => one.bus.publish('things', `key ${index}`)));
+      way.heal();
+      way.reset();
+
+      await eventually(() => expect(other.gaps).toBe(gaps + 1), 10_000);
+      expect(other.heard).toEqual([]);
+    } finally {
+      await way.close();
+    }
   });
 
   it('joins also when its connections are ready before the program has started', async () => {

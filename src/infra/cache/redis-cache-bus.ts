@@ -10,6 +10,10 @@ import { CacheBus, type CacheListener } from './cache-bus';
 /** The channel is asked this often whether it is there: a connection whose other end is gone is silent for ever. */
 const HEARTBEAT_MS = 1_000;
 const ANSWER_DEADLINE_MS = 1_000;
+/** Changes remembered because they could not be told; beyond it others are told to forget all. */
+const MAX_UNTOLD = 1_000;
+/** In the place of a change. */
+const EVERYTHING = '*';
 
 /** Tells changes through Redis publish/subscribe. What is missed while Redis is away is made up for by forgetting all. */
 @Injectable()
@@ -22,6 +26,9 @@ export class RedisCacheBus extends CacheBus implements OnModuleInit, OnApplicati
   private isJoined = false;
   private isSubscribed = false;
   private isClosed = false;
+  /** Changes that could not be told: only the way of this process to Redis may be broken, and others trust what they have. */
+  private untold = new Set<string>();
+  private telling: Promise<void> | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
 
   constructor(
@@ -37,7 +44,10 @@ export class RedisCacheBus extends CacheBus implements OnModuleInit, OnApplicati
   }
 
   onModuleInit(): void {
-    this.heartbeat = setInterval(() => void this.ask(), HEARTBEAT_MS);
+    this.heartbeat = setInterval(() => {
+      void this.ask();
+      this.telling ??= this.tellAgain().finally(() => (this.telling = undefined));
+    }, HEARTBEAT_MS);
   }
 
   get isConnected(): boolean {
@@ -45,11 +55,7 @@ export class RedisCacheBus extends CacheBus implements OnModuleInit, OnApplicati
   }
 
   async publish(cache: string, key: string): Promise<void> {
-    try {
-      await this.publisher.publish(this.channel, `${cache} ${key}`);
-    } catch (error) {
-      this.log.debug({ err: error, cache }, 'a change could not be told to other processes');
-    }
+    await this.tell(`${cache} ${key}`);
   }
 
   subscribe(cache: string, listener: CacheListener): void {
@@ -61,6 +67,31 @@ export class RedisCacheBus extends CacheBus implements OnModuleInit, OnApplicati
     clearInterval(this.heartbeat);
     this.publisher.disconnect();
     this.subscriber.disconnect();
+  }
+
+  /** False when it could not be told now. */
+  private async tell(change: string): Promise<boolean> {
+    try {
+      await this.publisher.publish(this.channel, change);
+      return true;
+    } catch (error) {
+      this.log.debug({ err: error }, 'a change could not be told to other processes; it is told later');
+      this.untold.add(change);
+      if (this.untold.size > MAX_UNTOLD) {
+        this.untold = new Set([EVERYTHING]);
+      }
+      return false;
+    }
+  }
+
+  private async tellAgain(): Promise<void> {
+    for (const change of this.untold) {
+      // Before it is told: what changes again meanwhile has to be told again.
+      this.untold.delete(change);
+      if (!(await this.tell(change))) {
+        return;
+      }
+    }
   }
 
   private listen(): void {
@@ -116,6 +147,10 @@ export class RedisCacheBus extends CacheBus implements OnModuleInit, OnApplicati
   }
 
   private onMessage(message: string): void {
+    if (message === EVERYTHING) {
+      this.forgetAll();
+      return;
+    }
     const space = message.indexOf(' ');
     this.listeners.get(message.slice(0, space))?.onChange(message.slice(space + 1));
   }
