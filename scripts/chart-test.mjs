@@ -51,7 +51,7 @@ await main(async (args, signal) => {
   }
   const helm = await findHelm(signal);
   if (helm === undefined) {
-    line('Skipped: there is neither helm nor Go here.');
+    line('Skipped: there is no helm here, and no Go that could build one.');
     line('0 passed, 0 failed');
     return 0;
   }

@@ -8,7 +8,8 @@ import { prepareWorkspace } from './support/workspace.mjs';
 const JEST = join('node_modules', 'jest', 'bin', 'jest.js');
 
 // npm test [-- jest arguments]: unit, integration and end-to-end tests.
-// npm run test:fault [-- --json FILE]: tests that kill and cut off real processes; FILE gets what they measured.
+// npm run test:fault [-- --json FILE]: tests that kill and cut off real processes; FILE gets what they measured. Two files
+// run at a time. With POSTHORN_FAULT_SHORT=1 a few quick cases run, one after the other.
 await main(async (args, signal) => {
   await prepareWorkspace(signal);
   const startedAt = performance.now();
@@ -35,7 +36,8 @@ function runFaultTests(args, signal) {
   }
   const env = at < 0 ? process.env : { ...process.env, POSTHORN_FAULT_REPORT: resolve(args[at + 1]) };
   const others = at < 0 ? args : args.toSpliced(at, 2);
-  return jest(['--runInBand', ...others, '--selectProjects', 'fault'], env, signal);
+  const workers = process.env['POSTHORN_FAULT_SHORT'] === '1' ? '--runInBand' : '--maxWorkers=2';
+  return jest([workers, ...others, '--selectProjects', 'fault'], env, signal);
 }
 
 async function jest(args, env, signal) {

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { eventually } from '../support/eventually';
 
 /** What one kind of fault came to. */
 export interface FaultCase {
@@ -24,8 +25,21 @@ export async function reportCase(entry: FaultCase): Promise<void> {
   process.stdout.write(`${JSON.stringify(numbers)}\n${JSON.stringify({ ...details, rounds: undefined })}\n`);
   const file = process.env['POSTHORN_FAULT_REPORT'];
   if (file) {
-    const others = (await readCases(file)).filter((other) => other.case !== entry.case);
-    await writeFile(file, `${JSON.stringify([...others, entry], null, 2)}\n`);
+    await alone(`${file}.lock`, async () => {
+      const others = (await readCases(file)).filter((other) => other.case !== entry.case);
+      await writeFile(file, `${JSON.stringify([...others, entry], null, 2)}\n`);
+    });
+  }
+}
+
+/** Two files run at a time: one of them writes. A folder can be made only once. */
+async function alone(lock: string, write: () => Promise<void>): Promise<void> {
+  // Who waited this long takes it all the same: a run that was killed has left it behind.
+  await eventually(() => mkdir(lock), 5_000, 20).catch(() => undefined);
+  try {
+    await write();
+  } finally {
+    await rmdir(lock).catch(() => undefined);
   }
 }
 
