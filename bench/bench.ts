@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { describeMachine } from './machine';
+import { openServer } from './open-server';
 import { type BenchOptions, parseOptions, USAGE, UsageError } from './options';
 import { type BenchReceiver, startReceiver } from './receiver';
 import { type BenchReport, formatReport } from './report';
 import { isSound, measure, setUp } from './run-scenario';
-import { openServer, type ServerUnderTest } from './server-under-test';
+import { type ServerUnderTest } from './server-under-test';
 import { RestClient } from '../test/support/rest-client';
 
 /** Start, set-up, checks and stop together take less than this; past it something hangs. */
@@ -55,6 +56,7 @@ async function run(options: BenchOptions, cleanups: Cleanup[]): Promise<BenchRep
   return {
     scenario: options.name,
     startedAt,
+    mode: describeMode(options),
     machine: describeMachine(),
     payloadBytes: options.payloadBytes,
     applications: options.applications,
@@ -63,6 +65,13 @@ async function run(options: BenchOptions, cleanups: Cleanup[]): Promise<BenchRep
     sound: isSound(result),
     result,
   };
+}
+
+function describeMode({ outside, mode, apis, workers }: BenchOptions): string {
+  if (outside) {
+    return 'outside';
+  }
+  return mode === 'embedded' ? mode : `${mode}: ${apis} api, ${workers} worker, 1 scheduler`;
 }
 
 /** An open loop without a rate gets half of what a closed loop reaches on this machine. */

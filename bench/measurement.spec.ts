@@ -1,10 +1,10 @@
 import { compareReadings, type Reading } from './measurement';
 
-const begin: Reading = { at: 1_000, deliveries: 100, cpu: { serverMs: 50, postgresMs: 20 }, commits: 7 };
+const begin: Reading = { at: 1_000, deliveries: 100, cpu: { serverMs: 50, postgresMs: 20, redisMs: 5 }, commits: 7 };
 
 describe('compareReadings', () => {
   it('divides by messages and by deliveries', () => {
-    const end = { at: 3_000, deliveries: 4_100, cpu: { serverMs: 250, postgresMs: 120 }, commits: 57 };
+    const end = { at: 3_000, deliveries: 4_100, cpu: { serverMs: 250, postgresMs: 120, redisMs: 25 }, commits: 57 };
 
     expect(compareReadings(begin, end, 20)).toEqual({
       seconds: 2,
@@ -12,7 +12,9 @@ describe('compareReadings', () => {
       messagesPerSecond: 100,
       cpuServerPerMessageUs: 1_000,
       cpuPostgresPerMessageUs: 500,
-      cpuPerDeliveryUs: 75,
+      cpuRedisPerMessageUs: 100,
+      cpuPerMessageUs: 1_600,
+      cpuPerDeliveryUs: 80,
       transactionsPerMessage: 0.25,
     });
   });

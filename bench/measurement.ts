@@ -19,6 +19,9 @@ export interface Window {
   messagesPerSecond: number;
   cpuServerPerMessageUs: number | null;
   cpuPostgresPerMessageUs: number | null;
+  cpuRedisPerMessageUs: number | null;
+  /** Of all three. */
+  cpuPerMessageUs: number | null;
   cpuPerDeliveryUs: number | null;
   transactionsPerMessage: number | null;
 }
@@ -28,7 +31,7 @@ export async function takeReading(
   ledger: Ledger,
   transactions: TransactionCounter | undefined,
 ): Promise<Reading> {
-  const cpu = await sampleCpu(server.pids, server.postmasterPid);
+  const cpu = await sampleCpu(server);
   const commits = (await transactions?.read()) ?? null;
   return { at: monotonicMs(), deliveries: ledger.deliveries, cpu, commits };
 }
@@ -39,6 +42,8 @@ export function compareReadings(begin: Reading, end: Reading, fanOut: number): W
   const messages = deliveries / fanOut;
   const server = difference(begin.cpu?.serverMs, end.cpu?.serverMs);
   const postgres = difference(begin.cpu?.postgresMs, end.cpu?.postgresMs);
+  const redis = difference(begin.cpu?.redisMs, end.cpu?.redisMs);
+  const all = server === null || postgres === null || redis === null ? null : server + postgres + redis;
   const perMessageUs = (ms: number | null): number | null => ratio(ms, messages / 1_000);
   return {
     seconds,
@@ -46,7 +51,9 @@ export function compareReadings(begin: Reading, end: Reading, fanOut: number): W
     messagesPerSecond: messages / seconds,
     cpuServerPerMessageUs: perMessageUs(server),
     cpuPostgresPerMessageUs: perMessageUs(postgres),
-    cpuPerDeliveryUs: server === null || postgres === null ? null : ratio(server + postgres, deliveries / 1_000),
+    cpuRedisPerMessageUs: perMessageUs(redis),
+    cpuPerMessageUs: perMessageUs(all),
+    cpuPerDeliveryUs: ratio(all, deliveries / 1_000),
     transactionsPerMessage: ratio(difference(begin.commits, end.commits), messages),
   };
 }

@@ -9,7 +9,14 @@ export interface OutsideServer {
   pids: number[];
 }
 
+/** How the server is run that is measured. */
+export type BenchMode = 'embedded' | 'distributed';
+
 export interface BenchOptions extends Scenario {
+  mode: BenchMode;
+  /** Distributed: processes of the roles `api` and `worker`, beside one scheduler. */
+  apis: number;
+  workers: number;
   name: ScenarioName;
   payloadBytes: number;
   drainSeconds: number;
@@ -25,6 +32,8 @@ export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run bench -- [--scenario ${Object.keys(SCENARIOS).join('|')}] [options]
 
+  --mode embedded|distributed   one process and its Postgres, or processes by role on Postgres and Redis (embedded)
+  --apis N --workers N  distributed: processes of these roles (1)
   --duration S          seconds that are measured
   --warmup S            seconds before that
   --drain S             seconds that the last deliveries may take (60)
@@ -45,6 +54,9 @@ const one = { type: 'string' } as const;
 const many: { type: 'string'; multiple: true; default: string[] } = { type: 'string', multiple: true, default: [] };
 const FLAGS = {
   scenario: { ...one, default: 'steady' },
+  mode: { ...one, default: 'embedded' },
+  apis: { ...one, default: '1' },
+  workers: { ...one, default: '1' },
   duration: one,
   warmup: one,
   drain: { ...one, default: '60' },
@@ -72,6 +84,9 @@ export function parseOptions(args: string[]): BenchOptions {
   const scenario: Scenario = SCENARIOS[values.scenario];
   return {
     name: values.scenario,
+    mode: mode(values.mode),
+    apis: whole('apis', values.apis) ?? 1,
+    workers: whole('workers', values.workers) ?? 1,
     shape: scenario.shape,
     durationSeconds: positive('duration', values.duration) ?? scenario.durationSeconds,
     warmupSeconds: positive('warmup', values.warmup) ?? scenario.warmupSeconds,
@@ -96,6 +111,13 @@ function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof FL
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
+}
+
+function mode(text: string): BenchMode {
+  if (text !== 'embedded' && text !== 'distributed') {
+    throw new UsageError(`--mode takes embedded or distributed, not "${text}"`);
+  }
+  return text;
 }
 
 function outside(url: string | undefined, token: string | undefined, pids: string[]): OutsideServer | undefined {

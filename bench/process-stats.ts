@@ -13,10 +13,19 @@ export interface ProcessStat {
   endedChildrenMs: number;
 }
 
-/** CPU time of the server and of its database at one instant, in milliseconds. */
+/** CPU time of the server and of what it works with at one instant, in milliseconds. */
 export interface CpuSample {
   serverMs: number;
   postgresMs: number | null;
+  /** 0 without a Redis. */
+  redisMs: number;
+}
+
+/** Whose CPU time counts. */
+export interface MeasuredProcesses {
+  pids: number[];
+  postmasterPid?: number;
+  redisPid?: number;
 }
 
 /** Reads `/proc/<pid>/stat`; the name stands in parentheses and may itself contain some. */
@@ -58,29 +67,38 @@ async function readProcesses(): Promise<ProcessStat[] | null> {
 }
 
 /**
- * CPU time so far of the server's processes and of Postgres. Sessions of Postgres come and go, therefore the time
- * of ended ones counts as well. Null where it cannot be read.
+ * CPU time so far of the server's processes, of Postgres and of Redis. Sessions of Postgres come and go, therefore the
+ * time of ended ones counts as well. Null where it cannot be read.
  */
-export async function sampleCpu(serverPids: number[], postmasterPid?: number): Promise<CpuSample | null> {
+export async function sampleCpu({ pids, postmasterPid, redisPid }: MeasuredProcesses): Promise<CpuSample | null> {
   const processes = await readProcesses();
-  if (!processes || serverPids.length === 0) {
+  if (!processes || pids.length === 0) {
     return null;
   }
   const postgres = new Map(
-    [postmasterPid, ...serverPids]
+    [postmasterPid, ...pids]
       .flatMap((root) => (root === undefined ? [] : treeOf(processes, root)))
       .filter((process) => process.name === 'postgres')
       .map((process) => [process.pid, process]),
   );
-  const server = serverPids.flatMap((pid) => treeOf(processes, pid)).filter((process) => !postgres.has(process.pid));
+  const server = pids.flatMap((pid) => treeOf(processes, pid)).filter((process) => !postgres.has(process.pid));
   return {
     serverMs: sum(server.map((process) => process.cpuMs)),
     postgresMs: postgres.size === 0 ? null : sum([...postgres.values()].map((one) => one.cpuMs + one.endedChildrenMs)),
+    redisMs: redisPid === undefined ? 0 : sum(treeOf(processes, redisPid).map((process) => process.cpuMs)),
   };
 }
 
-/** The largest resident size that a process has had, in bytes; null where it cannot be read. */
-export async function peakRss(pid: number): Promise<number | null> {
+/** The largest resident size that any process of the server has had, in bytes; null where it cannot be read. */
+export async function peakRss(serverPids: number[]): Promise<number | null> {
+  const processes = (await readProcesses()) ?? [];
+  const server = serverPids.flatMap((pid) => treeOf(processes, pid)).filter(({ name }) => name !== 'postgres');
+  const sizes = await Promise.all(server.map(({ pid }) => peakRssOf(pid)));
+  const known = sizes.filter((size) => size !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+async function peakRssOf(pid: number): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
   return kilobytes ? Number(kilobytes) * 1024 : null;

@@ -6,6 +6,8 @@ import { type RunResult } from './run-scenario';
 export interface BenchReport {
   scenario: string;
   startedAt: string;
+  /** `embedded`, `distributed` with its processes, or `outside` for a server that was running. */
+  mode: string;
   machine: Machine;
   payloadBytes: number;
   applications: number;
@@ -23,16 +25,19 @@ export function formatReport(report: BenchReport): string {
       'machine',
       `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}`,
     ],
+    ['server', report.mode],
     ['load', describeLoad(report)],
     ['measured', `${number(result.seconds, 1)} s`],
     ['messages a second, posted to delivered', number(result.messagesPerSecond)],
     ['deliveries a second', number(result.deliveriesPerSecond)],
     ['CPU us a message, server', number(result.cpuServerPerMessageUs)],
     ['CPU us a message, Postgres', number(result.cpuPostgresPerMessageUs)],
-    ['CPU us a delivery, both', number(result.cpuPerDeliveryUs)],
+    ['CPU us a message, Redis', number(result.cpuRedisPerMessageUs)],
+    ['CPU us a message, all', number(result.cpuPerMessageUs)],
+    ['CPU us a delivery, all', number(result.cpuPerDeliveryUs)],
     ['transactions a message', number(result.transactionsPerMessage, 3)],
     [
-      'peak memory of the server, MB',
+      'peak memory of a process, MB',
       number(result.serverPeakRssBytes === null ? null : result.serverPeakRssBytes / 1e6),
     ],
     ['post to ack, ms', latency(result.postToAck)],

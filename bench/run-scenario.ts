@@ -74,7 +74,7 @@ export async function measure(
       unrecorded: await countUnrecorded(client, targets, ledger.ackedIds(), RECORDED_TIMEOUT_MS),
       failures: Object.fromEntries(poster.failures),
       generatorLag: load.lag(),
-      serverPeakRssBytes: server.pids[0] ? await peakRss(server.pids[0]) : null,
+      serverPeakRssBytes: await peakRss(server.pids),
     };
   } finally {
     await poster.close();

@@ -1,48 +1,10 @@
-import { type BenchOptions } from './options';
-import { createDataDir, findPostgres, removeDataDir } from '../test/support/data-dir';
-import { createToken, startPosthorn } from '../test/support/posthorn-process';
-
-/** The server that is measured: one of our own in embedded mode, or one that runs already. */
+/** The server that is measured: one of our own, or one that runs already. */
 export interface ServerUnderTest {
   url: string;
   token: string;
   pids: number[];
   postmasterPid?: number;
+  redisPid?: number;
   databaseUrl?: string;
   close(): Promise<void>;
-}
-
-/** Starts a server with a data folder of its own, or takes the one that the options name. */
-export async function openServer(options: BenchOptions): Promise<ServerUnderTest> {
-  const { databaseUrl, postmasterPid } = options;
-  if (options.outside) {
-    return { ...options.outside, databaseUrl, postmasterPid, close: () => Promise.resolve() };
-  }
-  const dataDir = await createDataDir();
-  const env = { EGRESS_ALLOW_SUBNETS: '127.0.0.0/8', ...options.serverEnv, DATA_DIR: dataDir };
-  try {
-    const server = await startPosthorn({ env });
-    const close = async (): Promise<void> => {
-      await server.stop();
-      await removeDataDir(dataDir);
-    };
-    try {
-      const token = await createToken(env);
-      const postgres = await findPostgres(dataDir);
-      return {
-        url: server.url,
-        token,
-        pids: [server.pid],
-        postmasterPid: postmasterPid ?? postgres?.pid,
-        databaseUrl: databaseUrl ?? postgres?.databaseUrl,
-        close,
-      };
-    } catch (error) {
-      await close();
-      throw error;
-    }
-  } catch (error) {
-    await removeDataDir(dataDir);
-    throw error;
-  }
 }
