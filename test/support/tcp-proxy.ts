@@ -49,6 +49,7 @@ export class TcpProxy {
   }
 
   async close(): Promise<void> {
+    this.heal();
     this.reset();
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
