@@ -24,16 +24,13 @@ export async function startServer(config: Config, roles: readonly Role[] = ALL_R
   const logger = createLogger(complete);
   const database = await openDatabase(complete, logger, {
     onLost: (error) => {
-      logger.fatal(
-        { err: error },
-        'the hold on the database is lost: another process may take it over, so this one ends',
-      );
+      logger.fatal({ err: error }, 'the hold on the database is lost for good, so this process ends');
       process.exit(1);
     },
   });
   let app: NestFastifyApplication | undefined;
   try {
-    app = await createApp(database.config, roles, logger);
+    app = await createApp(database.config, roles, logger, database.hold);
     const url = await listen(app, complete.listenAddress);
     printBanner({ config: complete, roles, url, database });
     const running = app;

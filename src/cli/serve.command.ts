@@ -50,11 +50,19 @@ function nextSignal(config: Config): Promise<void> {
   const deadlineMs = (config.shutdownDelaySeconds + config.shutdownTimeoutSeconds) * 1000;
   return new Promise((resolve) => {
     const onSignal = (): void => {
-      // What is not done by then is in the database and goes on elsewhere, or at the next start.
-      setTimeout(() => process.exit(1), deadlineMs).unref();
+      setTimeout(() => cutOff(config), deadlineMs).unref();
       resolve();
     };
     process.once('SIGTERM', onSignal);
     process.once('SIGINT', onSignal);
   });
+}
+
+/** What is not done by then is in the database and goes on elsewhere, or at the next start. */
+function cutOff(config: Config): void {
+  createLogger(config).warn(
+    {},
+    'the stop was cut off after SHUTDOWN_TIMEOUT_SECONDS; what is not done goes on elsewhere',
+  );
+  process.exit(1);
 }

@@ -13,6 +13,8 @@ import { EventTypesController } from '@/features/event-types/event-types.control
 import { EventTypesModule } from '@/features/event-types/event-types.module';
 import { MessagesController } from '@/features/messages/messages.controller';
 import { MessagesModule } from '@/features/messages/messages.module';
+import { StatisticsController } from '@/features/statistics/statistics.controller';
+import { StatisticsModule } from '@/features/statistics/statistics.module';
 import { IdempotencyInterceptor } from '@/infra/idempotency/idempotency.interceptor';
 import { IdempotencyRepository } from '@/infra/idempotency/idempotency.repository';
 import { RateLimitModule } from '@/infra/rate-limit/rate-limit.module';
@@ -26,6 +28,7 @@ const CONTROLLERS: Type[] = [
   EventTypesController,
   MessagesController,
   AttemptsController,
+  StatisticsController,
 ];
 
 /** Serves REST and its documentation. */
@@ -39,6 +42,7 @@ const CONTROLLERS: Type[] = [
     EndpointsModule,
     MessagesModule,
     DeliveriesModule,
+    StatisticsModule,
   ],
   controllers: CONTROLLERS,
   providers: [IdempotencyRepository, { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor }],

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { type Logger as PinoLogger } from 'pino';
 import { type Config } from '@/infra/config/config';
+import { DatabaseHold } from '@/infra/database/database-hold';
 import { ApiRole } from './api.role';
 import { CoreModule } from './core.module';
 import { ProbesRole } from './probes.role';
@@ -17,10 +18,15 @@ const MODULES: Record<Role, Type> = { api: ApiRole, worker: WorkerRole, schedule
 /** The core and the chosen roles. */
 @Module({})
 export class AppModule {
-  static register(config: Config, roles: readonly Role[], logger: PinoLogger): DynamicModule {
+  static register(
+    config: Config,
+    roles: readonly Role[],
+    logger: PinoLogger,
+    hold = new DatabaseHold(),
+  ): DynamicModule {
     return {
       module: AppModule,
-      imports: [CoreModule.register(config, logger), ProbesRole, ...roles.map((role) => MODULES[role])],
+      imports: [CoreModule.register(config, logger, hold), ProbesRole, ...roles.map((role) => MODULES[role])],
     };
   }
 }

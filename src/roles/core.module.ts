@@ -10,6 +10,7 @@ import { Config } from '@/infra/config/config';
 import { SecretBox } from '@/infra/crypto/secret-box';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { Lifecycle } from '@/infra/lifecycle/lifecycle';
+import { DatabaseHold } from '@/infra/database/database-hold';
 import { DatabaseProbe } from '@/infra/database/database-probe';
 import { PartitionKeeper } from '@/infra/database/partition-keeper';
 import { Logger } from '@/infra/observability/logger';
@@ -20,10 +21,11 @@ import { QueueModule } from '@/infra/queue/queue.module';
 @Global()
 @Module({})
 export class CoreModule {
-  static register(config: Config, logger: PinoLogger): DynamicModule {
+  static register(config: Config, logger: PinoLogger, hold: DatabaseHold): DynamicModule {
     const providers = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
+      { provide: DatabaseHold, useValue: hold },
       { provide: Clock, useClass: SystemClock },
       Metrics,
       SecretBox,
@@ -38,7 +40,12 @@ export class CoreModule {
       imports: [
         QueueModule.register(config, [DISPATCH_QUEUE.name]),
         TypeOrmModule.forRoot({
-          ...dataSourceOptions(config.databaseUrl ?? '', config.databasePoolSize, config.databasePooler !== 'none'),
+          ...dataSourceOptions(
+            config.databaseUrl ?? '',
+            config.databasePoolSize,
+            config.databasePooler !== 'none',
+            hold,
+          ),
           autoLoadEntities: true,
           retryAttempts: 0,
         }),

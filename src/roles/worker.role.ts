@@ -18,6 +18,9 @@ import { PeriodicTasks } from '@/infra/scheduling/periodic-tasks';
  */
 const DISPATCH_CONCURRENCY = 512;
 
+/** What is left of the time to stop for everything that comes after the outcomes are written. */
+const STOP_MARGIN_MS = 2_000;
+
 /** How often a worker looks for batches that do not come through the queue. */
 const FREE_EVERY_MS = 500;
 
@@ -34,7 +37,7 @@ export class WorkerRole implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly runner: AttemptRunner,
     private readonly recorder: AttemptRecorder,
     private readonly stranded: StrandedDispatches,
-    log: Logger,
+    private readonly log: Logger,
     private readonly config: Config,
   ) {
     this.tasks = new PeriodicTasks(
@@ -52,8 +55,26 @@ export class WorkerRole implements OnApplicationBootstrap, BeforeApplicationShut
     this.tasks.start();
   }
 
-  /** Takes nothing new, parks what waits, finishes what is under way, writes it all down. */
+  /**
+   * Takes nothing new, parks what waits, finishes what is under way, writes it all down. While the database is away the
+   * last takes until shortly before the deadline; what is not written then is repeated.
+   */
   async beforeApplicationShutdown(): Promise<void> {
+    const timeoutMs = this.config.shutdownTimeoutSeconds * 1000;
+    const deadline = setTimeout(() => this.giveUp(), Math.max(timeoutMs - STOP_MARGIN_MS, timeoutMs / 2));
+    await this.finish();
+    clearTimeout(deadline);
+  }
+
+  private giveUp(): void {
+    const outcomes = this.recorder.giveUp();
+    if (outcomes > 0) {
+      this.log.warn({ outcomes }, 'outcomes could not be written before the stop; their deliveries are repeated');
+      process.exitCode = 1;
+    }
+  }
+
+  private async finish(): Promise<void> {
     await this.poller.stop();
     const stopped = this.tasks.beforeApplicationShutdown();
     this.dispatches.park();

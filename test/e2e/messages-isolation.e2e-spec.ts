@@ -16,6 +16,7 @@ const ROUTES: [string, (ids: Owned) => string][] = [
   ['GET', ({ appId, endpointId }) => `/app/${appId}/endpoint/${endpointId}/headers`],
   ['GET', ({ appId, endpointId }) => `/app/${appId}/endpoint/${endpointId}/secret`],
   ['GET', ({ appId, endpointId }) => `/app/${appId}/endpoint/${endpointId}/msg`],
+  ['GET', ({ appId, endpointId }) => `/app/${appId}/endpoint/${endpointId}/stats`],
   ['GET', ({ appId }) => `/app/${appId}/msg`],
   ['GET', ({ appId, messageId }) => `/app/${appId}/msg/${messageId}`],
   ['GET', ({ appId, messageId }) => `/app/${appId}/msg/${messageId}/endpoint`],

@@ -58,37 +58,50 @@ describe('two servers on one database', () => {
     await removeDataDir(otherDir);
   }, 60_000);
 
-  it('ends when the hold on its database is lost', async () => {
+  it('survives the end of the connection that holds its database', async () => {
     const otherDir = await createDataDir();
     const server = await startPosthorn({ env: { DATABASE_URL: databaseUrl, DATA_DIR: otherDir } });
-    await query(
-      databaseUrl,
-      `SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
-       WHERE locktype = 'advisory' AND datname = 'standalone' AND (classid::bigint << 32) + objid::bigint = ${INSTANCE_LOCK}`,
-    );
+    await endHolder(databaseUrl, 'standalone');
+
+    await eventually(() => expect(messagesOf(server)).toContain('the database is held again: work goes on'));
+    expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
+    const second = spawnPosthorn({ env: { DATABASE_URL: databaseUrl, DATA_DIR: otherDir } });
+    expect(await second.waitExit()).toEqual({ code: 1, signal: null });
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    await removeDataDir(otherDir);
+  }, 30_000);
+
+  it('ends when another process has taken its database meanwhile, and does nothing until it knows', async () => {
+    const otherDir = await createDataDir();
+    const server = await startPosthorn({ env: { DATABASE_URL: databaseUrl, DATA_DIR: otherDir } });
+    const rival = await takeFrom(databaseUrl, 'standalone');
+
+    const ready = await fetch(`${server.url}/health/ready`);
+    expect([ready.status, await ready.json()]).toMatchObject([
+      503,
+      { status: 'error', details: { database: { status: 'down', message: expect.stringContaining('holds') } } },
+    ]);
+    expect(await server.waitExit()).toEqual({ code: 1, signal: null });
+    expect(JSON.parse(server.stdout.at(-1) ?? '{}')).toMatchObject({
+      level: 'fatal',
+      msg: 'the hold on the database is lost for good, so this process ends',
+      err: { type: 'DatabaseInUseError', message: expect.stringContaining('Another Posthorn process') },
+    });
+    await rival.end();
+    await removeDataDir(otherDir);
+  }, 30_000);
+
+  it('refuses a pooler in transaction mode, which cannot keep the hold', async () => {
+    const env = { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, DATABASE_POOLER: 'transaction' };
+    const server = spawnPosthorn({ env });
 
     expect(await server.waitExit()).toEqual({ code: 1, signal: null });
-    const last = JSON.parse(server.stdout.at(-1) ?? '{}') as Record<string, unknown>;
-    expect(last).toMatchObject({
-      level: 'fatal',
-      msg: 'the hold on the database is lost: another process may take it over, so this one ends',
-      err: { message: 'terminating connection due to administrator command' },
-    });
-    await removeDataDir(otherDir);
+    expect(server.output()).toMatch(/^Cannot start, a setting is wrong:\nDATABASE_POOLER: without REDIS_URL .*/);
   }, 30_000);
 
   it('ends an embedded one when another process has taken the database meanwhile', async () => {
     const url = (await findPostgres(dataDir))?.databaseUrl ?? '';
-    const rival = new Client({ connectionString: url });
-    await rival.connect();
-    // Waits in the line for the lock, and so has it as soon as its holder is gone.
-    const taken = rival.query('SELECT pg_advisory_lock($1)', [INSTANCE_LOCK]);
-    await eventually(async () => expect(await waitingFor(url)).toBe(1));
-    await query(
-      url,
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'posthorn lock' AND datname = 'posthorn'",
-    );
-    await taken;
+    const rival = await takeFrom(url, 'posthorn');
 
     expect(await embedded.waitExit()).toEqual({ code: 1, signal: null });
     expect(JSON.parse(embedded.stdout.at(-1) ?? '{}')).toMatchObject({
@@ -98,6 +111,32 @@ describe('two servers on one database', () => {
     await rival.end();
   }, 30_000);
 });
+
+/** The messages of its log. */
+function messagesOf(server: PosthornProcess): string[] {
+  return server.stdout.map((line) => (JSON.parse(line) as { msg: string }).msg);
+}
+
+/** Ends the session that has the lock of this database. */
+async function endHolder(databaseUrl: string, database: string): Promise<void> {
+  await query(
+    databaseUrl,
+    `SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
+     WHERE locktype = 'advisory' AND granted AND datname = '${database}'
+       AND (classid::bigint << 32) + objid::bigint = ${INSTANCE_LOCK}`,
+  );
+}
+
+/** Has the lock as soon as its holder is gone, because it waits in the line; the caller ends the connection. */
+async function takeFrom(databaseUrl: string, database: string): Promise<Client> {
+  const rival = new Client({ connectionString: databaseUrl });
+  await rival.connect();
+  const taken = rival.query('SELECT pg_advisory_lock($1)', [INSTANCE_LOCK]);
+  await eventually(async () => expect(await waitingFor(databaseUrl)).toBe(1));
+  await endHolder(databaseUrl, database);
+  await taken;
+  return rival;
+}
 
 async function waitingFor(databaseUrl: string): Promise<number> {
   const rows = await query(databaseUrl, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");

@@ -49,26 +49,40 @@ export async function startRedisCluster(): Promise<TestRedisGroup> {
   }
 }
 
+/** What the servers behind a sentinel ask for. */
+export interface SentinelPasswords {
+  sentinel?: string;
+  server?: string;
+}
+
 /** A master `main`, a replica of it, and a sentinel that puts the replica in its place when it is gone for half a second. */
 export interface TestSentinel extends TestRedisGroup {
   master: TestRedis;
   replica: TestRedis;
 }
 
-export async function startRedisSentinel(): Promise<TestSentinel> {
+export async function startRedisSentinel(passwords: SentinelPasswords = {}): Promise<TestSentinel> {
+  const { server: password, sentinel: sentinelPassword } = passwords;
+  const secured = password === undefined ? [] : [`requirepass ${password}`, `masterauth ${password}`];
   const nodes: TestRedis[] = [];
   const group = groupOf(nodes, () => nodes.slice(2));
   try {
-    const master = await startRedis();
+    const master = await startRedis({ settings: secured, connection: { password } });
     nodes.push(master);
-    const replica = await startRedis({ settings: [`replicaof 127.0.0.1 ${master.port}`] });
+    const replica = await startRedis({
+      settings: [`replicaof 127.0.0.1 ${master.port}`, ...secured],
+      connection: { password },
+    });
     nodes.push(replica);
     const sentinel = await startRedis({
       isSentinel: true,
+      connection: { password: sentinelPassword },
       settings: [
         `sentinel monitor main 127.0.0.1 ${master.port} 1`,
         'sentinel down-after-milliseconds main 500',
         'sentinel failover-timeout main 3000',
+        ...(password === undefined ? [] : [`sentinel auth-pass main ${password}`]),
+        ...(sentinelPassword === undefined ? [] : [`requirepass ${sentinelPassword}`]),
       ],
     });
     nodes.push(sentinel);

@@ -39,6 +39,7 @@ function attemptOf(messageId: string, outcome: Partial<AttemptOutcome> = {}): At
       finishedAtMs: Date.now(),
       ...outcome,
     },
+    isFinal: true,
   };
 }
 

@@ -18,8 +18,14 @@ export interface RecordStep {
 }
 
 const MAX_STEPS = 500;
-/** Outcomes kept in memory while the database is away; beyond it they are lost, and their deliveries are repeated. */
+/** Outcomes kept in memory while the database is away; beyond it they are refused, and their deliveries are repeated. */
 const MAX_WAITING = 20_000;
+/**
+ * Bytes of answers kept with them. Beyond it an outcome is kept with the beginning of its answer only: better than a
+ * delivery that is repeated.
+ */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const SHORT_ANSWER_BYTES = 256;
 const LINGER_MS = 2;
 /** Shorter than others wait, after a failure, before they take unrecorded work for undone. */
 const MAX_BACKOFF_MS = 1_000;
@@ -32,6 +38,9 @@ const MAX_BACKOFF_MS = 1_000;
 @Injectable()
 export class AttemptRecorder {
   private readonly commits: GroupCommit<RecordStep, unknown>;
+  private unwritten = 0;
+  private answerBytes = 0;
+  private hasGivenUp = false;
 
   constructor(
     private readonly repository: DeliveriesRepository,
@@ -53,15 +62,45 @@ export class AttemptRecorder {
    * and is repeated.
    */
   async submit(step: RecordStep): Promise<void> {
-    const refusal = await this.commits.submit(step);
-    if (refusal !== undefined) {
-      throw refusal instanceof Error ? refusal : new Error('an outcome cannot be written', { cause: refusal });
+    const bytes = this.boundAnswer(step.attempt);
+    this.unwritten++;
+    this.answerBytes += bytes;
+    try {
+      const refusal = await this.commits.submit(step);
+      if (refusal !== undefined) {
+        throw refusal instanceof Error ? refusal : new Error('an outcome cannot be written', { cause: refusal });
+      }
+    } finally {
+      this.unwritten--;
+      this.answerBytes -= bytes;
     }
   }
 
   /** Resolves when everything submitted is committed. */
   drain(): Promise<void> {
     return this.commits.drain();
+  }
+
+  /**
+   * The process must end soon: what the database does not take at once is refused from now on instead of kept, and its
+   * deliveries are repeated elsewhere. Returns how many outcomes are not written yet.
+   */
+  giveUp(): number {
+    this.hasGivenUp = true;
+    return this.unwritten;
+  }
+
+  /** Returns the bytes of the answer that are kept. */
+  private boundAnswer(attempt: AttemptRow | undefined): number {
+    if (attempt === undefined) {
+      return 0;
+    }
+    const { outcome } = attempt;
+    if (this.answerBytes + outcome.response.length > MAX_ANSWER_BYTES) {
+      // In place, because who submitted it holds it, too; a copy, because a slice keeps all of it.
+      outcome.response = Buffer.from(outcome.response.subarray(0, SHORT_ANSWER_BYTES));
+    }
+    return outcome.response.length;
   }
 
   /**
@@ -77,6 +116,9 @@ export class AttemptRecorder {
         this.metrics.recordFailures.inc();
         if (!isTransientDatabaseError(error)) {
           return this.commitApart(steps, error);
+        }
+        if (this.hasGivenUp) {
+          return steps.map(() => error);
         }
         this.log.warn(
           { err: error, steps: steps.length },

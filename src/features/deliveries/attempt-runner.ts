@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Config } from '@/infra/config/config';
+import { DatabaseHold } from '@/infra/database/database-hold';
 import { Metrics } from '@/infra/observability/metrics';
 import { AttemptSender } from './attempt-sender';
 import { ConcurrencyGate } from './concurrency-gate';
@@ -28,6 +29,7 @@ export class AttemptRunner {
   constructor(
     private readonly sender: AttemptSender,
     private readonly health: EndpointHealth,
+    private readonly hold: DatabaseHold,
     config: Config,
     metrics: Metrics,
   ) {
@@ -36,9 +38,12 @@ export class AttemptRunner {
     metrics.gauge('posthorn_attempts_in_flight', 'Attempts under way.', () => this.underWay.size);
   }
 
-  /** True while this message is on its way to this endpoint, by whatever cause. */
-  isUnderWay(messageId: string, endpointId: string): boolean {
-    return this.underWay.has(pairOf(messageId, endpointId));
+  /**
+   * True while this message is on its way to this endpoint, by whatever cause, and while another process may take the
+   * database over: it would make the same attempts.
+   */
+  mustWait(messageId: string, endpointId: string): boolean {
+    return !this.hold.isHeld || this.underWay.has(pairOf(messageId, endpointId));
   }
 
   /** Resolves when no attempt is under way. */

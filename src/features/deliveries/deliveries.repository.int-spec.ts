@@ -140,5 +140,6 @@ function failedAttempt(messageId: string, endpointId: string): AttemptRow {
       label: 'http_error',
       finishedAtMs: Date.now(),
     },
+    isFinal: false,
   };
 }

@@ -5,12 +5,14 @@ import { lastIdAt } from '@libs/sortable-id/sortable-id';
 import { joined, packed } from '@/infra/database/columns';
 import { type AttemptOutcome, type Delivery, type PendingDelivery } from './deliveries.types';
 import { type PendingChanges } from './pending-changes';
-import { recordOutcomesSql } from './record-outcomes.sql';
+import { ENDING, recordOutcomesSql } from './record-outcomes.sql';
 
 /** An attempt together with what it was made for. */
 export interface AttemptRow {
   delivery: Delivery;
   outcome: AttemptOutcome;
+  /** True when no other attempt follows from this one. */
+  isFinal: boolean;
 }
 
 /** A dispatch row: the messages of a batch. The arrays go in parallel. */
@@ -43,7 +45,7 @@ export class DeliveriesRepository {
       joined(attempts.map(({ delivery }) => delivery.message.appId)),
       joined(attempts.map(({ delivery }) => delivery.attemptNumber)),
       joined(attempts.map(({ delivery }) => delivery.isManual)),
-      joined(attempts.map(({ outcome }) => outcome.isSuccess)),
+      joined(attempts.map(endingOf)),
       joined(attempts.map(({ outcome }) => outcome.statusCode)),
       joined(attempts.map(({ outcome }) => outcome.durationMs)),
       // A normalised URL has no space.
@@ -157,6 +159,10 @@ export class DeliveriesRepository {
     );
     return new Set(rows.map((row) => row.key));
   }
+}
+
+function endingOf({ outcome, isFinal }: AttemptRow): number {
+  return outcome.isSuccess ? ENDING.success : isFinal ? ENDING.failure : ENDING.none;
 }
 
 function pendingParameters(pending: PendingChanges): unknown[] {

@@ -43,7 +43,7 @@ class FakeRunner {
     this.gate = new ConcurrencyGate(maxPerEndpoint);
   }
 
-  isUnderWay(messageId: string, endpointId: string): boolean {
+  mustWait(messageId: string, endpointId: string): boolean {
     return this.elsewhere.has(`${messageId} ${endpointId}`);
   }
 

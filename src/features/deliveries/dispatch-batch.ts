@@ -126,8 +126,8 @@ export class DispatchBatch {
 
   private start(delivery: Delivery): void {
     const { runner, budget } = this.tools;
-    if (this.tools.now() > this.endsAtMs || runner.isUnderWay(delivery.message.id, delivery.endpoint.id)) {
-      // It is too late, or a resend got in first; this one stays in the waiting list until the batch is parked.
+    if (this.tools.now() > this.endsAtMs || runner.mustWait(delivery.message.id, delivery.endpoint.id)) {
+      // It is too late, or not allowed now (a resend got in first); it stays in the waiting list until the batch is parked.
       this.waiting.set(delivery, undefined);
       runner.gate.leave(delivery.endpoint.id, 'other');
       budget.leave('', 'other');
@@ -147,7 +147,7 @@ export class DispatchBatch {
     if (next !== undefined) {
       this.tools.onDue(next.dueAtMs);
     }
-    const attempt = { delivery, outcome };
+    const attempt = { delivery, outcome, isFinal: next === undefined };
     if (this.isParked) {
       const key = { ...keyOf(delivery), claim: this.id };
       return this.record({

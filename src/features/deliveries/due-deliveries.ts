@@ -94,7 +94,7 @@ export class DueDeliveries {
       void this.record({ change: (pending) => pending.delete(key) });
       return;
     }
-    if (this.runner.isUnderWay(row.messageId, row.endpointId) || !this.runner.gate.tryEnter(row.endpointId)) {
+    if (this.runner.mustWait(row.messageId, row.endpointId) || !this.runner.gate.tryEnter(row.endpointId)) {
       const dueAtMs = this.clock.now() + POSTPONE_MS;
       void this.record({ change: (pending) => pending.update({ ...key, dueAtMs, attemptNumber: row.attemptNumber }) });
       onProgress(dueAtMs);
@@ -110,7 +110,7 @@ export class DueDeliveries {
     void this.runner.run(delivery).then(async ({ outcome, next }) => {
       // The place is free when the outcome is written down: attempts are not made faster than they can be recorded.
       await this.record({
-        attempt: { delivery, outcome },
+        attempt: { delivery, outcome, isFinal: next === undefined },
         change: (pending) => (next === undefined ? pending.delete(key) : pending.update({ ...key, ...next })),
       });
       this.inFlight--;

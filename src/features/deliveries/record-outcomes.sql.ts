@@ -1,17 +1,21 @@
-/** Attempts of many deliveries; $1 to $10. */
+/** What an attempt means to its delivery, as the statement takes it. */
+export const ENDING = { none: 0, failure: 1, success: 2 } as const;
+
+/** Attempts of many deliveries; $1 to $13. One number tells success and end: each array more costs a percent. */
 function attempts(isRepeated: boolean): string {
   return `
   attempts AS (
     INSERT INTO attempt (id, message_id, endpoint_id, app_id, attempt_number, is_manual, is_success,
-                         response_status_code, response_duration_ms, url, response)
-    SELECT a.id, a.message_id, a.endpoint_id, a.app_id, a.attempt_number, a.is_manual, a.is_success,
-           a.status_code, a.duration_ms, a.url, substring($11::bytea FROM a.start FOR a.length)
+                         response_status_code, response_duration_ms, url, response, is_final)
+    SELECT a.id, a.message_id, a.endpoint_id, a.app_id, a.attempt_number, a.is_manual,
+           a.ending = ${ENDING.success}, a.status_code, a.duration_ms, a.url,
+           substring($11::bytea FROM a.start FOR a.length), a.ending <> ${ENDING.none}
     FROM unnest(
       string_to_array($1, ','), string_to_array($2, ','), string_to_array($3, ','), string_to_array($4, ','),
-      string_to_array($5, ',')::smallint[], string_to_array($6, ',')::boolean[], string_to_array($7, ',')::boolean[],
+      string_to_array($5, ',')::smallint[], string_to_array($6, ',')::boolean[], string_to_array($7, ',')::smallint[],
       string_to_array($8, ',')::smallint[], string_to_array($9, ',')::int[], string_to_array($10, ' '),
       string_to_array($12, ',')::int[], string_to_array($13, ',')::int[]
-    ) AS a (id, message_id, endpoint_id, app_id, attempt_number, is_manual, is_success, status_code, duration_ms, url,
+    ) AS a (id, message_id, endpoint_id, app_id, attempt_number, is_manual, ending, status_code, duration_ms, url,
             start, length)
     ${isRepeated ? 'ON CONFLICT DO NOTHING' : ''}
   )`;

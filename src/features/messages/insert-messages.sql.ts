@@ -2,6 +2,8 @@
 export interface InsertGuards {
   hasEventIds: boolean;
   hasKeys: boolean;
+  /** The content of some ends long before they do. */
+  hasEarlyExpiries: boolean;
   /** The batch does not go to the queue: any worker may take it at once. */
   isFree: boolean;
 }
@@ -48,6 +50,16 @@ function eventIds(guards: InsertGuards): string {
   )`;
 }
 
+/** What retention has to look at: most content goes with its whole partition, and needs no row. */
+function expiries(limit: string): string {
+  return `
+  expiries AS (
+    INSERT INTO payload_expiry (expires_at, app_id, message_id)
+    SELECT s.payload_expires_at, s.app_id, s.id FROM stored s
+    WHERE s.payload_expires_at < to_timestamp(${limit}::float8 / 1000)
+  )`;
+}
+
 /**
  * One statement, so one round trip and one transaction: the messages of many requests and the dispatch row of the batch.
  * It returns the ids that were stored. Parameters: see `MessagesRepository.insertBatch`.
@@ -66,8 +78,8 @@ WITH ${[INPUT, ...(guards.hasKeys ? [KEYS] : []), ...(guards.hasEventIds ? [even
            i.payload, i.is_json_object, to_timestamp(i.payload_expires_at / 1000), to_timestamp(i.deliver_at / 1000)
     FROM input i
     ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
-    RETURNING id, app_id
-  ),
+    RETURNING id, app_id${guards.hasEarlyExpiries ? ', payload_expires_at' : ''}
+  ),${guards.hasEarlyExpiries ? `${expiries(guards.hasKeys ? '$16' : '$15')},` : ''}
   outbox AS (
     INSERT INTO dispatch (id, app_ids, message_ids, claimed_until)
     SELECT $1, array_agg(s.app_id), array_agg(s.id), ${guards.isFree ? "timestamptz 'epoch'" : 'NULL'}

@@ -1,6 +1,7 @@
 import { newId } from '@libs/sortable-id/sortable-id';
 import { DataSource } from 'typeorm';
 import { SystemClock } from '@/common/clock';
+import { loadConfig } from '@/infra/config/config';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { Message } from './message.entity';
@@ -20,7 +21,7 @@ describe('MessagesRepository', () => {
     database = await createTestDatabase();
     const options = { ...dataSourceOptions(database.url, 8), entities: [Message] };
     dataSource = await new DataSource(options).initialize();
-    repository = new MessagesRepository(dataSource.getRepository(Message), new SystemClock());
+    repository = new MessagesRepository(dataSource.getRepository(Message), new SystemClock(), loadConfig({}));
   }, 60_000);
 
   afterAll(async () => {
@@ -175,7 +176,7 @@ describe('MessagesRepository', () => {
   it('forgets no key at the turn of a period', async () => {
     const key = newKey();
     const clock = { nowMs: 1_000 * 12 * 3600 * 1000 - 1, now: () => clock.nowMs };
-    const timed = new MessagesRepository(dataSource.getRepository(Message), clock);
+    const timed = new MessagesRepository(dataSource.getRepository(Message), clock, loadConfig({}));
     const first = message({ keyHash: key });
 
     expect(await timed.insertBatch(newDispatchId(), [first])).toEqual([true]);

@@ -4,9 +4,10 @@ import { Repository } from 'typeorm';
 import { firstIdAt } from '@libs/sortable-id/sortable-id';
 import { Clock } from '@/common/clock';
 import { keysetOf, type PageRequest } from '@/common/page';
+import { Config } from '@/infra/config/config';
 import { Conditions } from '@/infra/database/conditions';
 import { joined, packed } from '@/infra/database/columns';
-import { IDEMPOTENCY_PERIOD_MS } from '@/infra/database/partitions';
+import { DAY_MS, IDEMPOTENCY_PERIOD_MS } from '@/infra/database/partitions';
 import { insertMessagesSql } from './insert-messages.sql';
 import { Message } from './message.entity';
 import { type NewMessage, type StoredMessage } from './messages.types';
@@ -20,16 +21,23 @@ export interface MessageFilter {
   after?: Date;
 }
 
+/** Content that ends less than this before its message goes with it. */
+const EARLY_MS = 3_600_000;
+
 const COLUMNS = `m.id, m.app_id AS "appId", m.event_type AS "eventType", m.event_id AS "eventId", m.channels, m.tags,
   m.is_json_object AS "isJsonObject", m.deliver_at AS "deliverAt",
   CASE WHEN m.payload_expires_at > now() THEN m.payload END AS payload`;
 
-/** Every query of the tables `message`, `message_event_id` and of the keys of messages, and the writing of `dispatch`. */
+/**
+ * Every query of the tables `message`, `message_event_id` and of the keys of messages, and the writing of `dispatch` and
+ * `payload_expiry`. What is old is removed by the retention.
+ */
 @Injectable()
 export class MessagesRepository {
   constructor(
     @InjectRepository(Message) private readonly table: Repository<Message>,
     private readonly clock: Clock,
+    private readonly config: Config,
   ) {}
 
   /**
@@ -38,9 +46,11 @@ export class MessagesRepository {
    */
   async insertBatch(dispatchId: string, messages: readonly NewMessage[], isFree = false): Promise<boolean[]> {
     const payloads = packed(messages.map((message) => message.payload));
+    const earlyBeforeMs = this.clock.now() + this.config.messageRetentionDays * DAY_MS - EARLY_MS;
     const guards = {
       hasEventIds: messages.some((message) => message.eventId !== null),
       hasKeys: messages.some((message) => message.keyHash !== null),
+      hasEarlyExpiries: messages.some((message) => message.payloadExpiresAtMs < earlyBeforeMs),
       isFree,
     };
     const rows = await this.table.query<{ id: string }[]>(insertMessagesSql(guards), [
@@ -59,6 +69,7 @@ export class MessagesRepository {
       joined(messages.map((message) => message.deliverAtMs)),
       joined(messages.map((message) => message.keyHash)),
       ...(guards.hasKeys ? [this.period()] : []),
+      ...(guards.hasEarlyExpiries ? [earlyBeforeMs] : []),
     ]);
     if (rows.length === messages.length) {
       return messages.map(() => true);

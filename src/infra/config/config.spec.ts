@@ -42,6 +42,8 @@ const CASES: Record<Name, { good: [string, unknown][]; bad: string[] }> = {
   },
   redisMode: { good: [['cluster', 'cluster']], bad: ['standalone', 'Cluster'] },
   redisSentinelName: { good: [['posthorn-master', 'posthorn-master']], bad: [] },
+  redisSentinelUsername: { good: [['watcher', 'watcher']], bad: [] },
+  redisSentinelPassword: { good: [['p@ss word', 'p@ss word']], bad: [] },
   redisKeyPrefix: {
     good: [['a_B-1.c', 'a_B-1.c']],
     bad: ['a:b', 'a b', '{posthorn}', 'x'.repeat(65)],
@@ -81,6 +83,7 @@ const CASES: Record<Name, { good: [string, unknown][]; bad: string[] }> = {
     ],
     bad: ['127.0.0.1', 'localhost/8', '10.0.0.0/', ','],
   },
+  messageRetentionDays: { good: [['5', 5]], bad: ['0', '3651', '1.5', '90d'] },
   endpointHttpsOnly: { good: [['true', true]], bad: ['1', 'yes', 'TRUE'] },
   endpointDisableAfterHours: { good: [['0', 0]], bad: ['-1', '8761'] },
   endpointMaxInFlight: { good: [['1', 1]], bad: ['0', '10001'] },
@@ -142,6 +145,18 @@ describe('loadConfig', () => {
     const config = loadConfig({ LISTEN_ADDRESS: '', DATABASE_URL: '', RETRY_SCHEDULE: '' });
 
     expect(config).toMatchObject({ listenAddress: '127.0.0.1:8071', databaseUrl: undefined, retryScheduleSeconds: [] });
+  });
+
+  it('refuses to remove messages before their retries can be over', () => {
+    const load = (days: string, schedule?: string) => (): Config =>
+      loadConfig({ MESSAGE_RETENTION_DAYS: days, RETRY_SCHEDULE: schedule });
+
+    expect(load('4')).toThrow(/^MESSAGE_RETENTION_DAYS: expected at least 5,/);
+    expect(load('5')().messageRetentionDays).toBe(5);
+    expect(load('1', '')().messageRetentionDays).toBe(1);
+    expect(load('1', '5')).toThrow(/^MESSAGE_RETENTION_DAYS: expected at least 2,/);
+    expect(load('72', '2592000,2592000')).toThrow(/^MESSAGE_RETENTION_DAYS: expected at least 73,/);
+    expect(messageOf(load('x', '5m')).split('\n')).toHaveLength(2);
   });
 
   it('ignores variables of others', () => {

@@ -1,3 +1,4 @@
+import { RETRY_JITTER } from '@libs/retry-schedule/retry-schedule';
 import { SETTINGS } from './settings';
 import { type Setting } from './setting';
 
@@ -24,7 +25,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
       problems.push(error instanceof Error ? error.message : String(error));
     }
   }
-  problems.push(...redisProblems(values, env));
+  problems.push(...redisProblems(values, env), ...retentionProblems(values));
   if (problems.length > 0) {
     throw new ConfigError(problems.join('\n'));
   }
@@ -47,6 +48,22 @@ function redisProblems(
     problems.push('a Redis Cluster has database 0 only');
   }
   return problems.map((problem) => `REDIS_URL: ${problem}`);
+}
+
+const DAY_SECONDS = 24 * 3600;
+/** `deliverAt` is at most this far ahead. */
+const MAX_DEFERRAL_SECONDS = DAY_SECONDS;
+
+/** A message must not go before its deliveries have had their chance. */
+function retentionProblems({ messageRetentionDays, retryScheduleSeconds }: Partial<ConfigValues>): string[] {
+  if (messageRetentionDays === undefined || retryScheduleSeconds === undefined) {
+    return [];
+  }
+  const scheduleSeconds = retryScheduleSeconds.reduce((sum, delay) => sum + delay, 0) * (1 + RETRY_JITTER);
+  const leastDays = Math.ceil((MAX_DEFERRAL_SECONDS + scheduleSeconds) / DAY_SECONDS);
+  return messageRetentionDays >= leastDays
+    ? []
+    : [`MESSAGE_RETENTION_DAYS: expected at least ${leastDays}, the days that RETRY_SCHEDULE and deliverAt can take`];
 }
 
 /** A copy with some values replaced, checked by the compiler only. */

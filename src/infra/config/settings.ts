@@ -1,56 +1,8 @@
 import { DEFAULT_RETRY_SCHEDULE_SECONDS } from '@libs/retry-schedule/retry-schedule';
 import { choice, flag, integer, list, type Setting, text } from './setting';
+import { atLeast, checkListenAddress, parseDelaySeconds, parseRedisUrl, parseSubnet } from './setting-checks';
 
-const LISTEN_PATTERN = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/;
 const POSTGRES_URL_PATTERN = /^postgres(ql)?:\/\/\S+$/;
-const MAX_RETRY_DELAY_SECONDS = 30 * 24 * 3600;
-
-function checkListenAddress(value: string): string | undefined {
-  const port = LISTEN_PATTERN.exec(value)?.[2];
-  return port !== undefined && Number(port) <= 65_535
-    ? undefined
-    : 'expected host:port, for example 127.0.0.1:8071, 0.0.0.0:8071 or [::]:8071; port 0 takes a free one';
-}
-
-function parseDelaySeconds(item: string): number {
-  const seconds = Number(item);
-  if (!/^\d+(\.\d+)?$/.test(item) || seconds > MAX_RETRY_DELAY_SECONDS) {
-    throw new Error(`expected delays in seconds from 0 to ${MAX_RETRY_DELAY_SECONDS}, for example 5,300,1800`);
-  }
-  return seconds;
-}
-
-function parseRedisUrl(item: string): string {
-  if (!/^rediss?:\/\/\S+$/.test(item) || !URL.canParse(item) || !isRedisUrl(new URL(item))) {
-    throw new Error('expected redis://user:password@host:port/db, or rediss:// for TLS');
-  }
-  return item;
-}
-
-function isRedisUrl({ hostname, pathname, username, password }: URL): boolean {
-  return hostname !== '' && /^(\/\d{0,5})?$/.test(pathname) && isDecodable(username) && isDecodable(password);
-}
-
-/** False for a password with a percent sign that is not encoded. */
-function isDecodable(part: string): boolean {
-  try {
-    decodeURIComponent(part);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function parseSubnet(item: string): string {
-  if (!/^[0-9a-fA-F:.]+\/\d{1,3}$/.test(item)) {
-    throw new Error(`expected subnets like 127.0.0.0/8 or fd00::/8, not "${item}"`);
-  }
-  return item;
-}
-
-function atLeast(length: number): (value: string) => string | undefined {
-  return (value) => (value.length >= length ? undefined : `expected at least ${length} characters`);
-}
 
 /** Every setting of Posthorn: the key is its name in `Config`, the variable its name outside. */
 export const SETTINGS = {
@@ -99,6 +51,19 @@ export const SETTINGS = {
     env: 'REDIS_SENTINEL_NAME',
     default: 'mymaster',
     doc: 'Name of the master that the sentinels watch.',
+  }),
+  redisSentinelUsername: text<string | undefined>({
+    env: 'REDIS_SENTINEL_USERNAME',
+    default: undefined,
+    defaultText: 'unset',
+    doc: 'User at the sentinels themselves, where they have users. User and password in REDIS_URL are those of the master.',
+  }),
+  redisSentinelPassword: text<string | undefined>({
+    env: 'REDIS_SENTINEL_PASSWORD',
+    default: undefined,
+    defaultText: 'unset: the sentinels ask for none',
+    isSecret: true,
+    doc: 'Password of the sentinels themselves (their requirepass).',
   }),
   redisKeyPrefix: text(
     {
@@ -217,6 +182,13 @@ export const SETTINGS = {
     },
     parseSubnet,
   ),
+  messageRetentionDays: integer({
+    env: 'MESSAGE_RETENTION_DAYS',
+    default: 90,
+    min: 1,
+    max: 3650,
+    doc: 'Messages and attempts are removed after this many days, and payloads no later. Must be longer than RETRY_SCHEDULE takes.',
+  }),
   endpointHttpsOnly: flag({
     env: 'ENDPOINT_HTTPS_ONLY',
     default: false,

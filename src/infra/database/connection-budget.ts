@@ -1,9 +1,16 @@
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { type Config, ConfigError } from '@/infra/config/config';
 import { type Logger } from '@/infra/observability/logger';
 
 /** Above this share of what the server allows, other processes and a rolling restart hardly fit beside this one. */
 const CROWDED_SHARE = 0.8;
+
+const PROTOCOL_VIOLATION = '08P01';
+
+/** True when a pooler, and no server, has refused a setting at the start of a connection. */
+export function isRefusedSetting(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === PROTOCOL_VIOLATION && /startup parameter/.test(error.message);
+}
 
 /**
  * Compares what this machine's processes may open with what Postgres allows. Throws `ConfigError` when it can never fit,
@@ -13,7 +20,13 @@ export async function checkConnectionBudget(config: Config, processes: number, l
   if (config.databaseUrl === undefined || config.databasePooler !== 'none') {
     return;
   }
-  const { max, used } = await readLimits(config.databaseUrl);
+  const { max, used } = await readLimits(config.databaseUrl).catch((error: unknown) => {
+    throw isRefusedSetting(error)
+      ? new ConfigError('DATABASE_POOLER: DATABASE_URL leads to a pooler; say so with DATABASE_POOLER=transaction', {
+          cause: error,
+        })
+      : error;
+  });
   const wanted = config.databasePoolSize * processes;
   if (wanted > max) {
     throw new ConfigError(
@@ -29,7 +42,8 @@ export async function checkConnectionBudget(config: Config, processes: number, l
 }
 
 async function readLimits(url: string): Promise<{ max: number; used: number }> {
-  const client = new Client({ connectionString: url, application_name: 'posthorn' });
+  // With a setting, as the connections of the program: a pooler that does not take it is found out here.
+  const client = new Client({ connectionString: url, application_name: 'posthorn', statement_timeout: 30_000 });
   client.on('error', () => undefined); // a broken connection also fails the query that waits on it
   try {
     await client.connect();

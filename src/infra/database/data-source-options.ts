@@ -1,4 +1,5 @@
 import { type DataSourceOptions } from 'typeorm';
+import { type DatabaseHold, driverUnder } from './database-hold';
 import { MIGRATIONS } from './migrations';
 import { endSilentConnection } from './silent-connections';
 
@@ -8,17 +9,20 @@ const SILENCE_MS = 40_000;
 
 /**
  * How every part of the program talks to Postgres. `poolSize` is the most connections of this process; `isPooled` leaves
- * out what a transaction pooler such as PgBouncer does not take at the start of a connection.
+ * out what a transaction pooler such as PgBouncer does not take at the start of a connection. While `hold` is lost, every
+ * query fails as if Postgres were away.
  */
 export function dataSourceOptions(
   url: string,
   poolSize: number,
   isPooled = false,
+  hold?: DatabaseHold,
 ): Extract<DataSourceOptions, { type: 'postgres' }> & { type: 'postgres' } {
   return {
     type: 'postgres',
     url,
     poolSize,
+    ...(hold && { driver: driverUnder(hold) }),
     migrations: MIGRATIONS,
     migrationsTableName: 'schema_migration',
     synchronize: false,

@@ -2,6 +2,10 @@ import { isNativeError } from 'node:util/types';
 import { QueryFailedError } from 'typeorm';
 
 const UNIQUE_VIOLATION = '23505';
+const CHECK_VIOLATION = '23514';
+const DUPLICATE_TABLE = '42P07';
+const UNDEFINED_TABLE = '42P01';
+const LOCK_NOT_AVAILABLE = '55P03';
 /** SQLSTATE classes and codes that say "not now": connection lost, shutting down, starting up, read-only, no resources. */
 const UNAVAILABLE = /^(08...|57P0[1-5]|25006|53...|55P03)$/;
 const SOCKET_CODES = new Set([
@@ -40,6 +44,26 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 /** True when a row with the same unique key exists. */
 export function isUniqueViolation(error: unknown): boolean {
   return codeOf(driverErrorOf(error)) === UNIQUE_VIOLATION;
+}
+
+/** True when a row does not meet a constraint of its table, such as the range of a partition. */
+export function isCheckViolation(error: unknown): boolean {
+  return codeOf(driverErrorOf(error)) === CHECK_VIOLATION;
+}
+
+/** True when somebody else has made the table a moment before. */
+export function isDuplicateTable(error: unknown): boolean {
+  return codeOf(driverErrorOf(error)) === DUPLICATE_TABLE;
+}
+
+/** True when a table of the statement does not exist. */
+export function isUndefinedTable(error: unknown): boolean {
+  return codeOf(driverErrorOf(error)) === UNDEFINED_TABLE;
+}
+
+/** True when a lock was not free, at once with NOWAIT or else within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(driverErrorOf(error)) === LOCK_NOT_AVAILABLE;
 }
 
 /** Serialization failure, deadlock, statement cancelled by a timeout or an administrator. */

@@ -14,6 +14,7 @@ import { EventType } from '@/features/event-types/event-type.entity';
 import { EventTypesRepository } from '@/features/event-types/event-types.repository';
 import { Message } from '@/features/messages/message.entity';
 import { MessagesRepository } from '@/features/messages/messages.repository';
+import { loadConfig } from '@/infra/config/config';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { dataSourceOptions } from './data-source-options';
 import { type FilledTables, fillTables } from './list-plans.fixture';
@@ -73,7 +74,7 @@ describe('plans on filled tables', () => {
     endpoints = new EndpointsRepository(dataSource.getRepository(Endpoint));
     secrets = new EndpointSecretsRepository(dataSource.getRepository(EndpointSecret));
     eventTypes = new EventTypesRepository(dataSource.getRepository(EventType));
-    messages = new MessagesRepository(dataSource.getRepository(Message), new SystemClock());
+    messages = new MessagesRepository(dataSource.getRepository(Message), new SystemClock(), loadConfig({}));
     attempts = new AttemptsRepository(dataSource);
     deliveries = new DeliveriesRepository(dataSource);
   }, 120_000);

@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type QueryRunner } from 'typeorm';
 import { dataSourceOptions } from './data-source-options';
 import { MIGRATIONS } from './migrations';
 import { ensurePartitions, partitionNamesAt } from './partitions';
 
 /** Key of the advisory lock that lets one process migrate while the others wait. */
 const MIGRATION_LOCK = 7_054_961_001;
+const LOCK_PAUSE_MS = 100;
 const UNDEFINED_TABLE = '42P01';
 
 const OLDEST_VERSION = 15;
@@ -26,9 +28,7 @@ export async function runMigrations(databaseUrl: string): Promise<string[]> {
     await assertSupported(dataSource);
     const lock = dataSource.createQueryRunner();
     try {
-      // A lock of a transaction, held open meanwhile: one of a session would get lost behind a transaction pooler.
-      await lock.startTransaction();
-      await lock.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+      await beginLocked(lock);
       const executed = await dataSource.runMigrations({ transaction: 'each' });
       await ensurePartitions(dataSource, Date.now());
       await lock.commitTransaction();
@@ -38,6 +38,24 @@ export async function runMigrations(databaseUrl: string): Promise<string[]> {
     }
   } finally {
     await dataSource.destroy();
+  }
+}
+
+/**
+ * Begins the transaction that holds the lock; one of a session would get lost behind a transaction pooler. Whoever waits
+ * keeps no transaction open: behind a small pool they would leave no connection to the one that migrates.
+ */
+async function beginLocked(runner: QueryRunner): Promise<void> {
+  for (;;) {
+    await runner.startTransaction();
+    const [row] = await runner.manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS taken', [
+      MIGRATION_LOCK,
+    ]);
+    if (row?.taken === true) {
+      return;
+    }
+    await runner.rollbackTransaction();
+    await sleep(LOCK_PAUSE_MS);
   }
 }
 

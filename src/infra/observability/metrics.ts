@@ -51,16 +51,37 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly retentionRemoved = new Counter({
+    name: 'posthorn_retention_removed_total',
+    help: 'What retention removed: partitions of messages and attempts, and single rows.',
+    labelNames: ['what'],
+    registers: [this.registry],
+  });
+  readonly retentionLastSuccess = new Gauge({
+    name: 'posthorn_retention_last_success_timestamp_seconds',
+    help: 'When a task of retention last ended well.',
+    labelNames: ['task'],
+    aggregator: 'max',
+    registers: [this.registry],
+  });
+  readonly retentionOverdue = new Gauge({
+    name: 'posthorn_retention_overdue_partitions',
+    help: 'Partitions past MESSAGE_RETENTION_DAYS that had to stay: their table was busy, or a delivery is not finished.',
+    aggregator: 'max',
+    registers: [this.registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     shareMetrics(this.registry);
   }
 
-  /** A value that is read when somebody asks for the metrics. */
-  gauge(name: string, help: string, read: () => number | Promise<number>): void {
+  /** A value that is read when somebody asks for the metrics; `ofAll` makes one of those of several processes. */
+  gauge(name: string, help: string, read: () => number | Promise<number>, ofAll: 'sum' | 'min' = 'sum'): void {
     new Gauge({
       name,
       help,
+      aggregator: ofAll,
       registers: [this.registry],
       async collect() {
         this.set(await read());

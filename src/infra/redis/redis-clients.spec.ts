@@ -115,6 +115,22 @@ describe('the connections to Redis', () => {
     });
   });
 
+  it('have a password of its own for the sentinels, which is not that of the master', () => {
+    const env = {
+      REDIS_MODE: 'sentinel',
+      REDIS_SENTINEL_USERNAME: 'watcher',
+      REDIS_SENTINEL_PASSWORD: 'of the sentinels',
+    };
+
+    expect(optionsOf('redis://user:secret@127.0.0.1:1', env)).toMatchObject({
+      username: 'user',
+      password: 'secret',
+      sentinelUsername: 'watcher',
+      sentinelPassword: 'of the sentinels',
+    });
+    expect(optionsOf('redis://user:secret@127.0.0.1:1', { REDIS_MODE: 'sentinel' }).sentinelPassword).toBeUndefined();
+  });
+
   it('reach sentinels and master by TLS for rediss://, and never send a password in the clear', () => {
     const options = optionsOf('rediss://:secret@127.0.0.1:1', { REDIS_MODE: 'sentinel', REDIS_CA: CERTIFICATE });
 

@@ -116,6 +116,8 @@ function sentinelOptions(config: Config, { tls }: RedisOptions): RedisOptions {
   return {
     sentinels: [...nodesOf(config)],
     name: config.redisSentinelName,
+    sentinelUsername: config.redisSentinelUsername,
+    sentinelPassword: config.redisSentinelPassword,
     sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
     sentinelTLS: tls,
     enableTLSForSentinelMode: tls !== undefined,

@@ -12,6 +12,7 @@ import { eventually } from '../../../test/support/eventually';
 import { startRedis, type TestRedis } from '../../../test/support/redis';
 import { startRedisCluster, startRedisSentinel } from '../../../test/support/redis-cluster';
 import { systemProgram } from '../../../test/support/system-program';
+import { createRedis } from './redis-clients';
 
 interface Job {
   n: number;
@@ -130,6 +131,25 @@ describe('queue and cache channel', () => {
       expect(await group.replica.server.command((client) => client.info('replication'))).toContain('role:master');
     }, LONG_MS);
     await pair.works(2);
+  });
+
+  it('reach a master behind sentinels that have a password of their own', async () => {
+    const group = await startRedisSentinel({ sentinel: 'of-the-sentinels', server: 'of-the-servers' });
+    inTheEnd(() => group.stop());
+    const url = group.url.replace('redis://', 'redis://:of-the-servers@');
+    const env = { REDIS_MODE: 'sentinel', REDIS_SENTINEL_NAME: 'main' };
+    const pair = await startPair(configOf(url, { ...env, REDIS_SENTINEL_PASSWORD: 'of-the-sentinels' }));
+
+    await pair.works(1);
+
+    await group.master.server.kill();
+    await pair.works(2);
+
+    const refusals: string[] = [];
+    const client = createRedis(configOf(url, env), 'commands');
+    inTheEnd(async () => client.disconnect());
+    client.on('error', (error: Error) => void refusals.push(error.message));
+    await eventually(() => expect(refusals.join()).toContain('NOAUTH'), LONG_MS);
   });
 
   it('work for a user with few rights, over TLS with an authority of one’s own', async () => {
