@@ -28,6 +28,7 @@ const REFUSED = {
   'a Redis list with a hole': [['secrets.redisUrl=redis://a\\,\\,redis://b'], 'redisUrl'],
   'a short secret': [['secrets.mainSecret=short'], 'mainSecret'],
   'a secret among the settings': [['config.JWT_SECRET=0123456789abcdef'], 'JWT_SECRET'],
+  'a password among the settings': [['config.REDIS_SENTINEL_PASSWORD=secret'], 'REDIS_SENTINEL_PASSWORD'],
   'a setting that has a value of its own': [['config.SHUTDOWN_DELAY_SECONDS=3'], 'SHUTDOWN_DELAY_SECONDS'],
   'a setting in small letters': [['config.log_level=info'], 'log_level'],
   'a setting that is a list': [['config.RETRY_SCHEDULE={5,10}'], 'RETRY_SCHEDULE'],
