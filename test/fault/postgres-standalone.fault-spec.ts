@@ -155,7 +155,11 @@ describe('another process that takes the database of a standalone Posthorn under
     expect(repeated.filter((one) => explainingKill(one, kills, RECORDING_MS) === -1)).toEqual([]);
   });
 
-  it('records one success for each delivery', async () => {
-    await eventually(async () => expect((await load.wronglyRecorded()).slice(0, 10)).toEqual([]), 20_000, 500);
+  it('records one success for each delivery, or two for those that both processes made', async () => {
+    const repeated = new Set(load.log.repetitions().map(({ messageId, path }) => `${messageId} to ${path}: 2 successes`));
+    const unexplained = async (): Promise<string[]> =>
+      (await load.wronglyRecorded()).filter((text) => !repeated.has(text)).slice(0, 10);
+
+    await eventually(async () => expect(await unexplained()).toEqual([]), 20_000, 500);
   }, 30_000);
 });

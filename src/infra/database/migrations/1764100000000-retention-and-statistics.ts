@@ -19,7 +19,8 @@ export class RetentionAndStatistics1764100000000 implements MigrationInterface {
       );
       CREATE INDEX payload_expiry_expires_at_idx ON payload_expiry (expires_at);
 
-      ALTER TABLE attempt ADD COLUMN is_final boolean NOT NULL DEFAULT true;
+      -- Of attempts that were made before nobody knows it: none of them counts as the end of a delivery.
+      ALTER TABLE attempt ADD COLUMN is_final boolean NOT NULL DEFAULT false;
       CREATE INDEX attempt_id_idx ON attempt USING brin (id) WITH (pages_per_range = 512, autosummarize = on);
 
       CREATE TABLE endpoint_hour (
