@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { explainingKill, type Kill, type Repetition } from './delivery-log';
 import { reportCase, table } from './report';
+import { IS_SHORT } from './short';
 import { Workload } from './workload';
 import { eventually } from '../support/eventually';
 import { type PosthornProcess, spawnPosthorn } from '../support/posthorn-process';
 
-const ROUNDS = Number(process.env['POSTHORN_KILL_ROUNDS'] ?? 50);
+const ROUNDS = Number(process.env['POSTHORN_KILL_ROUNDS'] ?? (IS_SHORT ? 10 : 50));
 /** In one round of this many, the server is killed again while it starts. */
 const START_KILL_EVERY = 5;
 /** A start is killed at a random point of this time: some before the folder is locked, some after the adoption. */

@@ -6,12 +6,13 @@ import { Client } from 'pg';
 import { explainingKill, type Kill } from './delivery-log';
 import { PostgresServer } from './distributed/postgres-server';
 import { reportCase } from './report';
+import { IS_SHORT } from './short';
 import { Workload } from './workload';
 import { eventually } from '../support/eventually';
 import { Undertaker } from '../support/undertaker';
 
 const INSTANCE_LOCK = 7_054_961_002;
-const ROUNDS = 3;
+const ROUNDS = IS_SHORT ? 1 : 2;
 const RUN_MS = 1_500;
 const RECOVERED_WITHIN_MS = 20_000;
 const DELIVERED_WITHIN_MS = 60_000;
@@ -156,7 +157,9 @@ describe('another process that takes the database of a standalone Posthorn under
   });
 
   it('records one success for each delivery, or two for those that both processes made', async () => {
-    const repeated = new Set(load.log.repetitions().map(({ messageId, path }) => `${messageId} to ${path}: 2 successes`));
+    const repeated = new Set(
+      load.log.repetitions().map(({ messageId, path }) => `${messageId} to ${path}: 2 successes`),
+    );
     const unexplained = async (): Promise<string[]> =>
       (await load.wronglyRecorded()).filter((text) => !repeated.has(text)).slice(0, 10);
 

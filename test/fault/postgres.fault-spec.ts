@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { reportCase } from './report';
+import { IS_SHORT } from './short';
 import { Workload } from './workload';
 import { findPostgres, type RunningPostgres } from '../support/data-dir';
 import { eventually } from '../support/eventually';
 
-const ROUNDS = 5;
+const ROUNDS = IS_SHORT ? 2 : 5;
 const RUN_MS = 1_000;
 const RECOVERED_WITHIN_MS = 15_000;
 

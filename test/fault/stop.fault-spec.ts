@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reportCase } from './report';
+import { IS_SHORT } from './short';
 import { Workload } from './workload';
 import { findPostgres } from '../support/data-dir';
 import { eventually } from '../support/eventually';
 
-const ROUNDS = 4;
+const ROUNDS = IS_SHORT ? 2 : 4;
 const RUN_MS = 1_000;
 /** A slow answer takes 300 ms, and the last outcomes have to be written. */
 const STOPPED_WITHIN_MS = 5_000;

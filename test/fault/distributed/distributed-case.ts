@@ -1,9 +1,6 @@
 import { type ServerEnv } from '../../support/posthorn-process';
 import { type Scene } from './scene';
 
-/** The short version of the tests: a few cases, each over quickly. */
-export const IS_SHORT = process.env['POSTHORN_FAULT_SHORT'] === '1';
-
 /** One kind of fault. */
 export interface DistributedCase {
   /** What happens to the cluster, as in "loses nothing when NAME". */

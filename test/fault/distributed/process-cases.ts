@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DistributedCase, IS_SHORT } from './distributed-case';
+import { IS_SHORT } from '../short';
+import { type DistributedCase } from './distributed-case';
 
 const KILL_EVERY_MS = 2_000;
 const KILLS = IS_SHORT ? 5 : 30;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually';
 import { type ClusterNode } from './cluster';
-import { type DistributedCase, IS_SHORT } from './distributed-case';
+import { IS_SHORT } from '../short';
+import { type DistributedCase } from './distributed-case';
 import { type Scene } from './scene';
 
 const AWAY_MS = IS_SHORT ? 5_000 : 20_000;
