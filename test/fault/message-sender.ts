@@ -31,6 +31,7 @@ export class MessageSender {
   readonly failures = new Map<string, number>();
   private url: string | undefined;
   private isStopping = false;
+  private isAbandoned = false;
   private readonly workers: Promise<void>[] = [];
 
   constructor(private readonly options: SenderOptions) {}
@@ -56,6 +57,12 @@ export class MessageSender {
     await Promise.all(this.workers);
   }
 
+  /** Gives up whatever is not acked yet. */
+  async abandon(): Promise<void> {
+    this.isAbandoned = true;
+    await this.stop();
+  }
+
   /** Posts an acked message again, as a client does that never saw the ack, and returns the id of the answer. */
   async repeat(message: PostedMessage): Promise<string> {
     return this.post(await this.waitForServer(), message);
@@ -75,20 +82,23 @@ export class MessageSender {
 
   private async deliver(message: PostedMessage): Promise<void> {
     do {
-      const url = await this.waitForServer();
-      message.posts += 1;
       try {
+        const url = await this.waitForServer();
+        message.posts += 1;
         message.id = await this.post(url, message);
       } catch (error) {
         const kind = error instanceof Error ? error.message : String(error);
         this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
         await sleep(50);
       }
-    } while (message.id === undefined && message.isRepeated);
+    } while (message.id === undefined && message.isRepeated && !this.isAbandoned);
   }
 
   private async waitForServer(): Promise<string> {
     while (this.url === undefined) {
+      if (this.isAbandoned) {
+        throw new Error('given up');
+      }
       await sleep(10);
     }
     return this.url;

@@ -79,6 +79,8 @@ export class Workload {
     this.sender.moveTo(undefined);
     this.server.kill('SIGKILL');
     await this.server.waitExit();
+    // A test that failed may have left it waiting for a server.
+    await this.sender.abandon();
     await this.receiver.close();
     await removeDataDir(this.dataDir);
   }

@@ -113,12 +113,23 @@ describe('plans of statistics on filled tables', () => {
     }
   }
 
+  /** A table of a few blocks is rightly read whole. */
+  async function addHoursOfOthers(): Promise<void> {
+    await dataSource.query(
+      `INSERT INTO endpoint_hour (endpoint_id, hour, successes, failures, attempts, failed_attempts, duration_ms)
+       SELECT 'ep_' || n % 100, timestamptz '2100-01-01' + n / 100 * interval '1 hour', 1, 0, 1, 0, 1
+       FROM generate_series(1, 30000) AS n`,
+    );
+    await dataSource.query('ANALYZE endpoint_hour');
+  }
+
   it('walk the index of the endpoint, whether anything is rolled up or not', async () => {
     const before = await nodesOf(read);
     expect(faultsOf(before)).toEqual([]);
     expect(indexesOf(before).some((name) => /_endpoint_id_id_idx$/.test(name))).toBe(true);
 
     await catchUp();
+    await addHoursOfOthers();
 
     expect(faultsOf(await nodesOf(read))).toEqual([]);
   });
