@@ -2,8 +2,8 @@
 export class GroupCommitOverloadError extends Error {
   override readonly name = 'GroupCommitOverloadError';
 
-  constructor(readonly maxWaiting: number) {
-    super(`${maxWaiting} items are waiting already`);
+  constructor(waitingItems: number) {
+    super(`${waitingItems} items are waiting already`);
   }
 }
 

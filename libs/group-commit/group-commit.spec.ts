@@ -161,6 +161,21 @@ describe('GroupCommit', () => {
     );
   });
 
+  it('refuses items beyond maxWaitingBytes, but never one that nothing waits before', async () => {
+    const sizeOf = (item: number): number => item;
+    const { group, flushes } = createGroup({ sizeOf, maxWaitingBytes: 10 });
+    const accepted = [group.submit(50)];
+    await expect(group.submit(1)).rejects.toThrow(GroupCommitOverloadError);
+    await turnEnd();
+    accepted.push(group.submit(6), group.submit(4));
+    await expect(group.submit(1)).rejects.toThrow('2 items are waiting already');
+    flushes[0]!.finish();
+    await turnEnd();
+    flushes[1]!.finish();
+
+    expect(await Promise.all(accepted)).toEqual([500, 60, 40]);
+  });
+
   it('refuses items beyond maxWaiting at once, and takes more when there is room', async () => {
     const { group, flushes } = createGroup({ maxWaiting: 2 });
     const accepted = [group.submit(1), group.submit(2)];
@@ -211,6 +226,7 @@ describe('GroupCommit', () => {
     { maxItems: NaN },
     { maxConcurrentFlushes: 0 },
     { maxWaiting: 0 },
+    { maxWaitingBytes: 1 },
     { minItemsBesideRunning: 0 },
     { maxBytes: 10 },
     { maxBytes: 0, sizeOf: () => 1 },

@@ -11,7 +11,7 @@ export interface GroupCommitOptions<Item, Result> {
   maxItems: number;
   /** Most bytes of one flush, by `sizeOf`; a single larger item is flushed alone. Unlimited by default. */
   maxBytes?: number;
-  /** Size of an item in bytes, 0 or more; needed with `maxBytes`. */
+  /** Size of an item in bytes, 0 or more; needed with `maxBytes` and `maxWaitingBytes`. */
   sizeOf?(item: Item): number;
   /** Most flushes that run at the same time. */
   maxConcurrentFlushes: number;
@@ -22,6 +22,8 @@ export interface GroupCommitOptions<Item, Result> {
   minItemsBesideRunning?: number;
   /** Most items that wait for a flush; further ones are refused. */
   maxWaiting: number;
+  /** Most bytes that wait for a flush, by `sizeOf`; a single larger item is taken. Unlimited by default. */
+  maxWaitingBytes?: number;
   /**
    * Under load (the last flush had several items and ended at most 4 times this long ago) a flush that is not full is
    * held back until its oldest item has waited this long, in ms. 0 by default: never. Timers are exact to about 1 ms.
@@ -41,6 +43,7 @@ const RECENT_LINGERS = 4;
 export class GroupCommit<Item, Result> {
   readonly #options: GroupCommitOptions<Item, Result>;
   readonly #maxBytes: number;
+  readonly #maxWaitingBytes: number;
   readonly #minItemsBesideRunning: number;
   readonly #lingerMs: number;
   readonly #queue = new WaitingQueue<Item, Result>();
@@ -52,11 +55,12 @@ export class GroupCommit<Item, Result> {
   #lastEndedAt = -Infinity;
   #drainWaiters: (() => void)[] = [];
 
-  /** Throws RangeError for bounds that are not positive whole numbers, and for `maxBytes` without `sizeOf`. */
+  /** Throws RangeError for bounds that are not positive whole numbers, and for bounds in bytes without `sizeOf`. */
   constructor(options: GroupCommitOptions<Item, Result>) {
     assertOptions(options);
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? Infinity;
+    this.#maxWaitingBytes = options.maxWaitingBytes ?? Infinity;
     this.#minItemsBesideRunning = Math.min(options.minItemsBesideRunning ?? Infinity, options.maxItems);
     this.#lingerMs = options.lingerMs ?? 0;
   }
@@ -79,11 +83,12 @@ export class GroupCommit<Item, Result> {
     if (this.#closed) {
       return Promise.reject(new GroupCommitClosedError());
     }
-    if (this.#queue.length >= this.#options.maxWaiting) {
-      return Promise.reject(new GroupCommitOverloadError(this.#options.maxWaiting));
-    }
     return new Promise<Result>((resolve, reject) => {
       const size = this.#sizeOf(item);
+      if (!this.#hasRoomFor(size)) {
+        reject(new GroupCommitOverloadError(this.#queue.length));
+        return;
+      }
       const submittedAt = this.#lingerMs > 0 ? performance.now() : 0;
       this.#queue.push({ item, size, submittedAt, resolve, reject, next: undefined });
       this.#schedule();
@@ -105,6 +110,11 @@ export class GroupCommit<Item, Result> {
   close(): Promise<void> {
     this.#closed = true;
     return this.drain();
+  }
+
+  #hasRoomFor(size: number): boolean {
+    const { length, bytes } = this.#queue;
+    return length < this.#options.maxWaiting && (length === 0 || bytes + size <= this.#maxWaitingBytes);
   }
 
   #sizeOf(item: Item): number {
@@ -200,8 +210,11 @@ function assertOptions<Item, Result>(options: GroupCommitOptions<Item, Result>):
       throw new RangeError(`${name} must be a positive whole number`);
     }
   }
-  if (options.maxBytes !== undefined && !(options.maxBytes > 0 && options.sizeOf !== undefined)) {
-    throw new RangeError('maxBytes must be more than 0 and needs sizeOf');
+  for (const name of ['maxBytes', 'maxWaitingBytes'] as const) {
+    const value = options[name];
+    if (value !== undefined && !(value > 0 && options.sizeOf !== undefined)) {
+      throw new RangeError(`${name} must be more than 0 and needs sizeOf`);
+    }
   }
   if (options.lingerMs !== undefined && !(options.lingerMs >= 0 && Number.isFinite(options.lingerMs))) {
     throw new RangeError('lingerMs must be a finite number, 0 or more');

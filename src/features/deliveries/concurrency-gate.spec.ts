@@ -17,6 +17,21 @@ describe('ConcurrencyGate', () => {
     expect(gate.inFlight('a')).toBe(2);
   });
 
+  it('counts what takes several places as that many, and lets it in with the first free one', () => {
+    const gate = new ConcurrencyGate(4);
+    const started: string[] = [];
+    gate.enter('a', () => started.push('small'), 1);
+    gate.enter('a', () => started.push('large'), 10);
+    gate.enter('a', () => started.push('next'), 2);
+    gate.enter('a', () => started.push('last'), 3);
+    expect([started, gate.inFlight('a'), gate.waiting('a')]).toEqual([['small', 'large'], 11, 5]);
+
+    gate.leave('a', 'other', 1);
+    expect(started).toHaveLength(2);
+    gate.leave('a', 'other', 10);
+    expect([started.slice(2), gate.inFlight('a'), gate.waiting('a')]).toEqual([['next', 'last'], 5, 0]);
+  });
+
   it('keeps keys apart', () => {
     const gate = new ConcurrencyGate(1);
     expect(gate.tryEnter('a')).toBe(true);

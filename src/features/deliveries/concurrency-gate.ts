@@ -6,12 +6,15 @@ export interface Ticket {
 
 interface Entry {
   start: () => void;
+  places: number;
   isDone: boolean;
 }
 
 class Lane {
   inFlight = 0;
   readonly line: Entry[] = [];
+  /** Places that the line asks for. */
+  waiting = 0;
   /** Index of the first entry that still waits. */
   head = 0;
 
@@ -28,14 +31,18 @@ export class ConcurrencyGate {
 
   constructor(private readonly maxInFlight: number) {}
 
-  /** Calls `start` when it is this one's turn: at once, when there is room. */
-  enter(key: string, start: () => void): Ticket {
+  /**
+   * Calls `start` when it is this one's turn: at once, when there is room. What takes several places begins as soon as one
+   * is free, or it would wait for ever behind smaller ones.
+   */
+  enter(key: string, start: () => void, places = 1): Ticket {
     const lane = this.laneOf(key);
-    const entry: Entry = { start, isDone: false };
+    const entry: Entry = { start, places, isDone: false };
     if (lane.inFlight < lane.limit) {
       this.begin(lane, entry);
     } else {
       lane.line.push(entry);
+      lane.waiting += places;
     }
     return { cancel: () => this.cancel(entry) };
   }
@@ -50,13 +57,13 @@ export class ConcurrencyGate {
     return true;
   }
 
-  /** Gives the place back; `verdict` is how the work was taken. */
-  leave(key: string, verdict: 'accepted' | 'overloaded' | 'other'): void {
+  /** Gives back what was taken; `verdict` is how the work was taken. */
+  leave(key: string, verdict: 'accepted' | 'overloaded' | 'other', places = 1): void {
     const lane = this.lanes.get(key);
     if (lane === undefined) {
       return;
     }
-    lane.inFlight--;
+    lane.inFlight -= places;
     if (verdict === 'overloaded') {
       lane.limit = Math.max(1, Math.floor(Math.min(lane.limit, lane.inFlight + 1) / 2));
     } else if (verdict === 'accepted' && lane.limit < this.maxInFlight) {
@@ -68,13 +75,12 @@ export class ConcurrencyGate {
     }
   }
 
-  /** How many stand in the line of this key; those that gave up count until their turn comes. */
+  /** Places that the line of this key asks for; those that gave up count until their turn comes. */
   waiting(key: string): number {
-    const lane = this.lanes.get(key);
-    return lane === undefined ? 0 : lane.line.length - lane.head;
+    return this.lanes.get(key)?.waiting ?? 0;
   }
 
-  /** What is under way for this key. */
+  /** Places that are taken of this key. */
   inFlight(key: string): number {
     return this.lanes.get(key)?.inFlight ?? 0;
   }
@@ -90,7 +96,7 @@ export class ConcurrencyGate {
 
   private begin(lane: Lane, entry: Entry): void {
     entry.isDone = true;
-    lane.inFlight++;
+    lane.inFlight += entry.places;
     entry.start();
   }
 
@@ -98,14 +104,16 @@ export class ConcurrencyGate {
     if (entry.isDone) {
       return false;
     }
-    // Skipped when its turn comes; no search through the line.
+    // Skipped when its turn comes; no search through the line. What it would have started is not kept until then.
     entry.isDone = true;
+    entry.start = () => undefined;
     return true;
   }
 
   private advance(lane: Lane): void {
     while (lane.head < lane.line.length && lane.inFlight < lane.limit) {
       const entry = lane.line[lane.head++];
+      lane.waiting -= entry?.places ?? 0;
       if (entry !== undefined && !entry.isDone) {
         this.begin(lane, entry);
       }

@@ -168,6 +168,19 @@ describe('DispatchBatch', () => {
     expect(recorder.finishes).toEqual([1]);
   });
 
+  it('counts a large payload as several of the budget, and gives all of them back', async () => {
+    const small = deliveryTo('ep_a', 'msg_1');
+    const large = deliveryTo('ep_b', 'msg_2');
+    large.message.payload = Buffer.alloc(300 * 1024);
+    const run = makeBatch().run([small, large], [], 1_000);
+    expect(budget.inFlight('')).toBe(4);
+
+    runner.finish(small, SUCCESS);
+    runner.finish(large, SUCCESS);
+    await run;
+    expect(budget.inFlight('')).toBe(0);
+  });
+
   it('begins nothing after the process was asleep for longer than its soft deadline', async () => {
     const deliveries = ['msg_1', 'msg_2', 'msg_3'].map((id) => deliveryTo('ep_a', id));
     const run = makeBatch().run(deliveries, [], 1_000);

@@ -3,6 +3,7 @@ import { type AttemptResult, type AttemptRunner } from './attempt-runner';
 import { type ConcurrencyGate, type Ticket } from './concurrency-gate';
 import { type Delivery } from './deliveries.types';
 import { type PendingInsert } from './pending-changes';
+import { placesOf } from './places';
 
 /** What a batch works with. */
 export interface BatchTools {
@@ -106,7 +107,7 @@ export class DispatchBatch {
   }
 
   private takeBudget(delivery: Delivery): void {
-    const ticket = this.tools.budget.enter('', () => this.start(delivery));
+    const ticket = this.tools.budget.enter('', () => this.start(delivery), placesOf(delivery.message));
     this.remember(delivery, {
       cancel: () => {
         const isCancelled = ticket.cancel();
@@ -130,7 +131,7 @@ export class DispatchBatch {
       // It is too late, or not allowed now (a resend got in first); it stays in the waiting list until the batch is parked.
       this.waiting.set(delivery, undefined);
       runner.gate.leave(delivery.endpoint.id, 'other');
-      budget.leave('', 'other');
+      budget.leave('', 'other', placesOf(delivery.message));
       return;
     }
     this.waiting.delete(delivery);
@@ -138,7 +139,7 @@ export class DispatchBatch {
     void runner.run(delivery).then(async (result) => {
       // The place is free when the outcome is written down: attempts are not made faster than they can be recorded.
       await this.onResult(delivery, result);
-      budget.leave('', 'other');
+      budget.leave('', 'other', placesOf(delivery.message));
     });
   }
 

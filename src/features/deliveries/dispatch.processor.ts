@@ -10,6 +10,7 @@ import { Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
 import { AttemptRecorder } from './attempt-recorder';
 import { AttemptRunner } from './attempt-runner';
+import { ByteBudget, type Holding } from './byte-budget';
 import { ConcurrencyGate } from './concurrency-gate';
 import { type Delivery } from './deliveries.types';
 import { DispatchBatch } from './dispatch-batch';
@@ -21,11 +22,21 @@ import { visibilityMsOf } from './visibility';
 /** A batch that is not settled after this long is parked: the job must not wait for slow endpoints. */
 const SOFT_DEADLINE_MS = 1_000;
 const ADMISSION_POLL_MS = 2;
+/** Most bytes of messages out of the database; the queue bounds those that come with their job. */
+const MAX_LOADED_BYTES = 64 * 1024 * 1024;
+/** What a batch may come to that is not read yet. */
+const UNREAD_BYTES = 4 * 1024 * 1024;
 /**
  * A batch that comes from the queue this young is begun without a claim. It is settled long before anybody else may begin
  * it, which is 5 s after it was written.
  */
 const FRESH_MS = 2_000;
+
+/** Where the messages of a batch come from. */
+interface Source {
+  messages?: readonly DispatchMessage[];
+  holding?: Holding;
+}
 
 /** What to do with a batch. */
 interface Plan {
@@ -40,6 +51,8 @@ export class DispatchProcessor {
   private readonly active = new Set<DispatchBatch>();
   private isStopping = false;
   private admission: Promise<void> = Promise.resolve();
+  /** Messages that were read from the database, until their batch is settled. */
+  private readonly loaded = new ByteBudget(MAX_LOADED_BYTES);
 
   constructor(
     private readonly endpoints: EndpointsService,
@@ -65,9 +78,14 @@ export class DispatchProcessor {
         return this.run(dispatchId, plan);
       }
     }
-    const batch = await patiently(() => this.loader.claim(dispatchId));
-    if (batch !== undefined) {
-      await this.deliver(batch, messages);
+    const holding = messages === undefined ? await this.loaded.take(UNREAD_BYTES) : undefined;
+    try {
+      const batch = await patiently(() => this.loader.claim(dispatchId));
+      if (batch !== undefined) {
+        await this.deliver(batch, { messages, holding });
+      }
+    } finally {
+      holding?.release();
     }
   }
 
@@ -89,20 +107,27 @@ export class DispatchProcessor {
    * have; `onSettled` is called for each when it is done.
    */
   async takeFree(limit: number, onSettled: (messages: number) => void): Promise<{ batches: number; messages: number }> {
-    const claimed = await this.loader.claimFree(limit);
+    const room = await this.loaded.take(limit * UNREAD_BYTES);
+    const claimed = await this.loader.claimFree(limit).finally(() => room.release());
     for (const batch of claimed) {
-      void this.deliver(batch)
+      const holding = this.loaded.hold(UNREAD_BYTES);
+      void this.deliver(batch, { holding })
         .catch((error: unknown) =>
           this.log.warn({ err: error, dispatch: batch.dispatchId }, 'a batch failed; it comes again'),
         )
-        .finally(() => onSettled(batch.size));
+        .finally(() => {
+          holding.release();
+          onSettled(batch.size);
+        });
     }
     return { batches: claimed.length, messages: claimed.reduce((sum, { size }) => sum + size, 0) };
   }
 
-  /** `known` spares reading the messages. */
-  private async deliver(claimed: ClaimedBatch, known?: readonly DispatchMessage[]): Promise<void> {
-    const plan = await patiently(async () => this.fanOut(await this.loader.load(claimed, known)));
+  /** With `messages` they need not be read; else `holding` is of their bytes. */
+  private async deliver(claimed: ClaimedBatch, { messages, holding }: Source): Promise<void> {
+    const loaded = await patiently(() => this.loader.load(claimed, messages));
+    holding?.resize(bytesOf(loaded.messages));
+    const plan = await patiently(() => this.fanOut(loaded));
     if (this.clock.now() > claimed.beginsByMs) {
       throw new Error('the batch was claimed too long ago: by the time that it is done, others may be at work on it');
     }
@@ -129,6 +154,7 @@ export class DispatchProcessor {
   /** Parks every batch, so that the queue can stop without waiting for endpoints. */
   park(): void {
     this.isStopping = true;
+    this.loaded.open();
     for (const batch of this.active) {
       batch.park();
     }
@@ -165,4 +191,8 @@ export class DispatchProcessor {
     }
     return { now, later };
   }
+}
+
+function bytesOf(messages: readonly DispatchMessage[]): number {
+  return messages.reduce((bytes, { payload }) => bytes + payload.length, 0);
 }

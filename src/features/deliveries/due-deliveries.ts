@@ -3,7 +3,7 @@ import { newId } from '@libs/sortable-id/sortable-id';
 import { Clock } from '@/common/clock';
 import { EndpointsService } from '@/features/endpoints/endpoints.service';
 import { MessagesService } from '@/features/messages/messages.service';
-import { type StoredMessage } from '@/features/messages/messages.types';
+import { type FittingMessage } from '@/features/messages/messages.types';
 import { Config } from '@/infra/config/config';
 import { patiently } from '@/infra/database/patiently';
 import { Logger } from '@/infra/observability/logger';
@@ -12,6 +12,7 @@ import { AttemptRunner } from './attempt-runner';
 import { DeliveriesRepository } from './deliveries.repository';
 import { type Delivery, type PendingDelivery } from './deliveries.types';
 import { OutageGuard } from './outage-guard';
+import { bytesOfPlaces, placesOf } from './places';
 import { visibilityMsOf } from './visibility';
 
 const MAX_CLAIM = 200;
@@ -27,6 +28,7 @@ const POSTPONE_MS = 1_000;
 @Injectable()
 export class DueDeliveries {
   private readonly guard: OutageGuard;
+  /** Places of the budget that are taken. */
   private inFlight = 0;
 
   constructor(
@@ -47,7 +49,8 @@ export class DueDeliveries {
    * becomes free, or with the time at which something is due.
    */
   async work(onProgress: (dueAtMs: number) => void): Promise<boolean> {
-    const limit = Math.min(MAX_CLAIM, this.config.retryMaxInFlight - this.inFlight);
+    const free = this.config.retryMaxInFlight - this.inFlight;
+    const limit = Math.min(MAX_CLAIM, free);
     if (limit <= 0) {
       return false;
     }
@@ -58,14 +61,7 @@ export class DueDeliveries {
     if (rows.length === 0) {
       return false;
     }
-    // What is claimed and not begun would wait until its claim has expired.
-    const messages = await patiently(() =>
-      this.messages.findMany(
-        rows.map((row) => row.appId),
-        rows.map((row) => row.messageId),
-      ),
-    );
-    const byId = new Map(messages.map((message) => [message.id, message]));
+    const byId = await this.readMessages(rows, bytesOfPlaces(free));
     for (const row of rows) {
       if (this.clock.now() > startedAtMs + LATEST_START_MS) {
         // The process was asleep, or the database: others may have the rest by the time that this one is done with it.
@@ -80,40 +76,59 @@ export class DueDeliveries {
     return rows.length === limit;
   }
 
+  /** By id. A message that goes to many endpoints is read once; what does not fit into `maxBytes` comes without content. */
+  private async readMessages(
+    rows: readonly PendingDelivery[],
+    maxBytes: number,
+  ): Promise<ReadonlyMap<string, FittingMessage>> {
+    const appIds = new Map(rows.map(({ messageId, appId }) => [messageId, appId]));
+    // Patiently: what is claimed and not begun would wait until its claim has expired.
+    const messages = await patiently(() =>
+      this.messages.findWithin([...appIds.values()], [...appIds.keys()], maxBytes),
+    );
+    return new Map(messages.map((message) => [message.id, message]));
+  }
+
   private async start(
     row: PendingDelivery,
     claim: string,
-    message: StoredMessage | undefined,
+    message: FittingMessage | undefined,
     onProgress: (dueAtMs: number) => void,
   ): Promise<void> {
     const key = { messageId: row.messageId, endpointId: row.endpointId, isManual: row.isManual, claim };
     const endpoints = await patiently(() => this.endpoints.forDelivery(row.appId));
     const endpoint = endpoints.get(row.endpointId);
-    if (!message?.payload || endpoint === undefined || endpoint.isDisabled) {
+    const hasContent = message !== undefined && (message.payload !== null || message.isLeftOut);
+    if (!hasContent || endpoint === undefined || endpoint.isDisabled) {
       // Nothing left to deliver, or nobody to deliver it to: the delivery ends here.
       void this.record({ change: (pending) => pending.delete(key) });
       return;
     }
-    if (this.runner.mustWait(row.messageId, row.endpointId) || !this.runner.gate.tryEnter(row.endpointId)) {
+    const { payload } = message;
+    if (
+      payload === null ||
+      this.runner.mustWait(row.messageId, row.endpointId) ||
+      !this.runner.gate.tryEnter(row.endpointId)
+    ) {
       const dueAtMs = this.clock.now() + POSTPONE_MS;
       void this.record({ change: (pending) => pending.update({ ...key, dueAtMs, attemptNumber: row.attemptNumber }) });
       onProgress(dueAtMs);
       return;
     }
     const delivery: Delivery = {
-      message: { ...message, payload: message.payload, deliverAtMs: null },
+      message: { ...message, payload, deliverAtMs: null },
       endpoint,
       attemptNumber: row.attemptNumber,
       isManual: row.isManual,
     };
-    this.inFlight++;
+    this.inFlight += placesOf(delivery.message);
     void this.runner.run(delivery).then(async ({ outcome, next }) => {
       // The place is free when the outcome is written down: attempts are not made faster than they can be recorded.
       await this.record({
         attempt: { delivery, outcome, isFinal: next === undefined },
         change: (pending) => (next === undefined ? pending.delete(key) : pending.update({ ...key, ...next })),
       });
-      this.inFlight--;
+      this.inFlight -= placesOf(delivery.message);
       onProgress(next?.dueAtMs ?? 0);
     });
   }

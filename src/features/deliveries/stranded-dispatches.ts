@@ -13,7 +13,7 @@ const STRANDED_AFTER_MS = 5_000;
 /** A job that was added again and has done nothing after this long never will. */
 const STUCK_AFTER_MS = 20_000;
 /** Batches claimed at once, and messages under way beyond which no more are claimed. */
-const CLAIM_BATCHES = 32;
+const CLAIM_BATCHES = 16;
 const MAX_MESSAGES = 5_000;
 const DRAIN_POLL_MS = 20;
 

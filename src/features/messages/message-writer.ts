@@ -13,6 +13,7 @@ const MAX_MESSAGES = 500;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Beyond this the caller is better off with a 503 at once than with a place at the end of the line. */
 const MAX_WAITING = 5_000;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** Two commits overlap: one waits for the disk while the other is being sent. */
 const CONCURRENT_COMMITS = 2;
 
@@ -40,6 +41,7 @@ export class MessageWriter implements BeforeApplicationShutdown {
       sizeOf: (message) => message.payload.length,
       maxConcurrentFlushes: CONCURRENT_COMMITS,
       maxWaiting: MAX_WAITING,
+      maxWaitingBytes: MAX_WAITING_BYTES,
     });
     metrics.gauge('posthorn_write_waiting', 'Messages that wait for a commit.', () => this.commits.waiting);
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { newId } from '@libs/sortable-id/sortable-id';
 import { DataSource } from 'typeorm';
 import { SystemClock } from '@/common/clock';
@@ -201,6 +202,56 @@ describe('MessagesRepository', () => {
       ).map((m) => [m.id, m]),
     );
     expect(batch.every(({ id, payload }) => found.get(id)?.payload?.equals(payload))).toBe(true);
+  });
+
+  describe('with a bound on the content', () => {
+    let stored: NewMessage[];
+    const readWithin = (maxBytes: number): Promise<unknown[][]> =>
+      repository
+        .findWithin(
+          stored.map(() => appId),
+          stored.map(({ id }) => id),
+          maxBytes,
+        )
+        .then((found) =>
+          found
+            .sort((a, b) => (a.id < b.id ? -1 : 1))
+            .map(({ payload, isLeftOut }) => [payload?.length ?? null, isLeftOut]),
+        );
+
+    beforeEach(async () => {
+      stored = [300, 100, 100, 5_000].map((bytes, n) =>
+        message({ payload: randomBytes(bytes), id: newId('msg', Date.now() + n) }),
+      );
+      await repository.insertBatch(newDispatchId(), stored);
+    });
+
+    it('reads messages until it is reached, the first one in any case', async () => {
+      const left = [null, true];
+
+      expect(await readWithin(1)).toEqual([[300, false], left, left, left]);
+      expect(await readWithin(300)).toEqual([[300, false], left, left, left]);
+      expect(await readWithin(301)).toEqual([[300, false], [100, false], left, left]);
+      expect(await readWithin(501)).toEqual([
+        [300, false],
+        [100, false],
+        [100, false],
+        [5_000, false],
+      ]);
+    });
+
+    it('tells content that is gone from content that was left out', async () => {
+      await dataSource.query('UPDATE message SET payload = NULL WHERE id = $1', [stored[0]?.id]);
+      await dataSource.query('UPDATE message SET payload_expires_at = now() WHERE id = $1', [stored[1]?.id]);
+
+      expect(await readWithin(100)).toEqual([
+        [null, false],
+        [null, false],
+        [null, true],
+        [null, true],
+      ]);
+      expect(await repository.findWithin([], [], 1)).toEqual([]);
+    });
   });
 
   it('finds nothing for no ids, and leaves out what is not there', async () => {

@@ -10,7 +10,7 @@ import { joined, packed } from '@/infra/database/columns';
 import { DAY_MS, IDEMPOTENCY_PERIOD_MS } from '@/infra/database/partitions';
 import { insertMessagesSql } from './insert-messages.sql';
 import { Message } from './message.entity';
-import { type NewMessage, type StoredMessage } from './messages.types';
+import { type FittingMessage, type NewMessage, type StoredMessage } from './messages.types';
 
 /** Which messages of an application a list wants. */
 export interface MessageFilter {
@@ -24,9 +24,16 @@ export interface MessageFilter {
 /** Content that ends less than this before its message goes with it. */
 const EARLY_MS = 3_600_000;
 
-const COLUMNS = `m.id, m.app_id AS "appId", m.event_type AS "eventType", m.event_id AS "eventId", m.channels, m.tags,
-  m.is_json_object AS "isJsonObject", m.deliver_at AS "deliverAt",
-  CASE WHEN m.payload_expires_at > now() THEN m.payload END AS payload`;
+const COLUMNS_BESIDE = `m.id, m.app_id AS "appId", m.event_type AS "eventType", m.event_id AS "eventId", m.channels, m.tags,
+  m.is_json_object AS "isJsonObject", m.deliver_at AS "deliverAt"`;
+const PAYLOAD = 'CASE WHEN m.payload_expires_at > now() THEN m.payload END';
+const COLUMNS = `${COLUMNS_BESIDE}, ${PAYLOAD} AS payload`;
+
+/** Messages by their keys; the bounds say nothing new, but let the planner skip all partitions outside of them. */
+const BY_KEYS = `
+  FROM unnest(string_to_array($1, ','), string_to_array($2, ',')) AS k (app_id, id)
+  JOIN message m ON m.app_id = k.app_id AND m.id = k.id
+  WHERE m.id >= $3 AND m.id <= $4`;
 
 /**
  * Every query of the tables `message`, `message_event_id` and of the keys of messages, and the writing of `dispatch` and
@@ -110,14 +117,24 @@ export class MessagesRepository {
     if (ids.length === 0) {
       return [];
     }
-    const sorted = [...ids].sort();
-    // The bounds say nothing new, but let the planner skip all partitions outside of them.
-    return this.table.query<StoredMessage[]>(
-      `SELECT ${COLUMNS}
-       FROM unnest(string_to_array($1, ','), string_to_array($2, ',')) AS k (app_id, id)
-       JOIN message m ON m.app_id = k.app_id AND m.id = k.id
-       WHERE m.id >= $3 AND m.id <= $4`,
-      [joined(appIds), joined(ids), sorted[0], sorted[sorted.length - 1]],
+    return this.table.query<StoredMessage[]>(`SELECT ${COLUMNS} ${BY_KEYS}`, keyParameters(appIds, ids));
+  }
+
+  /**
+   * As `findMany`, but leaves the content of messages out once that of those before them has come to `maxBytes`; never that
+   * of the first one.
+   */
+  async findWithin(appIds: readonly string[], ids: readonly string[], maxBytes: number): Promise<FittingMessage[]> {
+    if (ids.length === 0) {
+      return [];
+    }
+    return this.table.query<FittingMessage[]>(
+      `SELECT ${COLUMNS_BESIDE}, NOT fits AS "isLeftOut", CASE WHEN fits THEN ${PAYLOAD} END AS payload
+       FROM (
+         SELECT m.*, coalesce(sum(octet_length(m.payload)) OVER earlier, 0) < $5 AS fits ${BY_KEYS}
+         WINDOW earlier AS (ORDER BY m.id, m.app_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+       ) m`,
+      [...keyParameters(appIds, ids), maxBytes],
     );
   }
 
@@ -152,4 +169,9 @@ export class MessagesRepository {
   private period(): number {
     return Math.floor(this.clock.now() / IDEMPOTENCY_PERIOD_MS);
   }
+}
+
+function keyParameters(appIds: readonly string[], ids: readonly string[]): unknown[] {
+  const sorted = [...ids].sort();
+  return [joined(appIds), joined(ids), sorted[0], sorted[sorted.length - 1]];
 }

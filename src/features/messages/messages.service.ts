@@ -13,7 +13,7 @@ import { MessageWriter } from './message-writer';
 import { EventIdExistsError, MessageNotFoundError } from './messages.errors';
 import { type MessageFilter, MessagesRepository } from './messages.repository';
 import { messageJson } from './messages.responses';
-import { type NewMessage, type StoredMessage } from './messages.types';
+import { type FittingMessage, type NewMessage, type StoredMessage } from './messages.types';
 import { parseMessage, type ParsedMessage } from './parse-message';
 
 /** The messages of an application: accepting and reading them. */
@@ -88,6 +88,11 @@ export class MessagesService {
   /** Messages by their keys, for workers; those that are gone are missing. The arrays go in parallel. */
   findMany(appIds: readonly string[], ids: readonly string[]): Promise<StoredMessage[]> {
     return this.repository.findMany(appIds, ids);
+  }
+
+  /** As `findMany`, but reads only about `maxBytes` of content. */
+  findWithin(appIds: readonly string[], ids: readonly string[], maxBytes: number): Promise<FittingMessage[]> {
+    return this.repository.findWithin(appIds, ids, maxBytes);
   }
 
   /** True for what can be the key of a page. */

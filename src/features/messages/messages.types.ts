@@ -28,6 +28,12 @@ export interface DispatchJob {
   messages?: DispatchMessage[];
 }
 
+/** A stored message whose content may not have been read. */
+export interface FittingMessage extends StoredMessage {
+  /** There was too much before it; `payload` is null then. */
+  isLeftOut: boolean;
+}
+
 /** A message as it is stored. */
 export interface StoredMessage {
   id: string;

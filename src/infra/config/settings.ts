@@ -213,14 +213,14 @@ export const SETTINGS = {
     default: 1000,
     min: 1,
     max: 100_000,
-    doc: 'Most first attempts under way in one process.',
+    doc: 'Most first attempts under way in one process. A payload of more than 128 KiB counts as several.',
   }),
   retryMaxInFlight: integer({
     env: 'RETRY_MAX_IN_FLIGHT',
     default: 250,
     min: 1,
     max: 100_000,
-    doc: 'Most retries, resends and other due deliveries under way in one process: a budget of their own.',
+    doc: 'Most retries, resends and other due deliveries under way in one process: a budget of their own, counted in the same way.',
   }),
   defaultSignatureType: choice({
     env: 'DEFAULT_SIGNATURE_TYPE',

@@ -251,6 +251,7 @@ describe('plans on filled tables', () => {
       () => eventTypes.findLiveNames(orgId, ['type-5', 'type-6']),
       () => messages.findByEventId(appId, 'event-5'),
       () => messages.findMany(appIds, messageIds),
+      () => messages.findWithin(appIds, messageIds, 1_000_000),
       () => deliveries.listSettled(messageIds),
       () => deliveries.claimDue('claim', 200, Date.now() + 60_000),
       () => deliveries.listStrandedDispatches(Date.now(), 100),
