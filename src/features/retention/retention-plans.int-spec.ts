@@ -1,7 +1,8 @@
 import { newId } from '@libs/sortable-id/sortable-id';
-import { DataSource, type Logger } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { DAY_MS, ensurePartitions } from '@/infra/database/partitions';
+import { StatementCapture } from '@/infra/database/statement-capture.fixture';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { RetentionRepository } from './retention.repository';
 
@@ -17,21 +18,6 @@ interface PlanNode {
 
 function nodesOf(plan: PlanNode): PlanNode[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-}
-
-/** Keeps every statement with its parameters. */
-class StatementCapture implements Logger {
-  readonly statements: { sql: string; parameters: unknown[] }[] = [];
-
-  logQuery(sql: string, parameters?: unknown[]): void {
-    this.statements.push({ sql, parameters: parameters ?? [] });
-  }
-
-  logQueryError(): void {}
-  logQuerySlow(): void {}
-  logSchemaBuild(): void {}
-  logMigration(): void {}
-  log(): void {}
 }
 
 jest.setTimeout(60_000);

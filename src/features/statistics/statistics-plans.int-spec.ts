@@ -1,7 +1,8 @@
 import { newId } from '@libs/sortable-id/sortable-id';
-import { DataSource, type Logger } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { type FilledTables, fillTables } from '@/infra/database/list-plans.fixture';
+import { StatementCapture } from '@/infra/database/statement-capture.fixture';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { insertAttempts } from './attempts.fixture';
 import { RollupRepository } from './rollup.repository';
@@ -22,21 +23,6 @@ interface PlanNode {
 /** The node and all below it that were executed. */
 function executed(node: PlanNode): PlanNode[] {
   return node['Actual Loops'] === 0 ? [] : [node, ...(node.Plans ?? []).flatMap(executed)];
-}
-
-/** Keeps every statement with its parameters. */
-class StatementCapture implements Logger {
-  statements: { sql: string; parameters: unknown[] }[] = [];
-
-  logQuery(sql: string, parameters?: unknown[]): void {
-    this.statements.push({ sql, parameters: parameters ?? [] });
-  }
-
-  logQueryError(): void {}
-  logQuerySlow(): void {}
-  logSchemaBuild(): void {}
-  logMigration(): void {}
-  log(): void {}
 }
 
 jest.setTimeout(60_000);

@@ -1,5 +1,5 @@
 import { newId } from '@libs/sortable-id/sortable-id';
-import { DataSource, type Logger } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { SystemClock } from '@/common/clock';
 import { type PageRequest } from '@/common/page';
 import { Application } from '@/features/applications/application.entity';
@@ -18,6 +18,7 @@ import { loadConfig } from '@/infra/config/config';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { dataSourceOptions } from './data-source-options';
 import { type FilledTables, fillTables } from './list-plans.fixture';
+import { StatementCapture } from './statement-capture.fixture';
 
 interface PlanNode {
   'Node Type': string;
@@ -29,21 +30,6 @@ interface PlanNode {
 /** The node and all below it. */
 function nodesOf(plan: PlanNode): PlanNode[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-}
-
-/** Keeps every statement with its parameters, as the repositories send them. */
-class StatementCapture implements Logger {
-  readonly statements: { sql: string; parameters: unknown[] }[] = [];
-
-  logQuery(sql: string, parameters?: unknown[]): void {
-    this.statements.push({ sql, parameters: parameters ?? [] });
-  }
-
-  logQueryError(): void {}
-  logQuerySlow(): void {}
-  logSchemaBuild(): void {}
-  logMigration(): void {}
-  log(): void {}
 }
 
 jest.setTimeout(60_000);
