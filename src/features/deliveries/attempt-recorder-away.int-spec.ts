@@ -1,7 +1,6 @@
 import { newId } from '@libs/sortable-id/sortable-id';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { type DeliveryEndpoint } from '@/features/endpoints/endpoints.types';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { DatabaseHold } from '@/infra/database/database-hold';
 import { type Logger } from '@/infra/observability/logger';
@@ -9,6 +8,7 @@ import { Metrics } from '@/infra/observability/metrics';
 import { eventually } from '../../../test/support/eventually';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { AttemptRecorder, type RecordStep } from './attempt-recorder';
+import { attemptRow } from './attempt-row.fixture';
 import { type AttemptRow, DeliveriesRepository } from './deliveries.repository';
 
 const APP_ID = newId('app', Date.now());
@@ -19,31 +19,8 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const LARGEST_ANSWER = 20_000;
 
 function attemptOf(messageId: string, answerBytes: number): AttemptRow {
-  return {
-    delivery: {
-      message: {
-        id: messageId,
-        appId: APP_ID,
-        eventType: 'a',
-        channels: null,
-        payload: Buffer.of(),
-        deliverAtMs: null,
-      },
-      endpoint: { id: ENDPOINT_ID, url: 'https://example.com/hook' } as DeliveryEndpoint,
-      attemptNumber: 1,
-      isManual: false,
-    },
-    outcome: {
-      id: newId('atmpt', Date.now()),
-      isSuccess: true,
-      statusCode: 200,
-      response: Buffer.alloc(answerBytes, 'x'),
-      durationMs: 5,
-      label: 'success',
-      finishedAtMs: Date.now(),
-    },
-    isFinal: true,
-  };
+  const subject = { messageId, appId: APP_ID, endpointId: ENDPOINT_ID, attemptNumber: 1 };
+  return attemptRow(subject, { response: Buffer.alloc(answerBytes, 'x') });
 }
 
 /** The success of a claimed delivery. */

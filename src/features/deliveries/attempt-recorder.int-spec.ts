@@ -1,13 +1,13 @@
 import { newId } from '@libs/sortable-id/sortable-id';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { type DeliveryEndpoint } from '@/features/endpoints/endpoints.types';
 import { dataSourceOptions } from '@/infra/database/data-source-options';
 import { type Logger } from '@/infra/observability/logger';
 import { Metrics } from '@/infra/observability/metrics';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database';
 import { eventually } from '../../../test/support/eventually';
 import { AttemptRecorder, type RecordStep } from './attempt-recorder';
+import { attemptRow } from './attempt-row.fixture';
 import { type AttemptRow, DeliveriesRepository } from './deliveries.repository';
 import { type AttemptOutcome } from './deliveries.types';
 
@@ -15,32 +15,7 @@ const APP_ID = newId('app', Date.now());
 const ENDPOINT_ID = newId('ep', Date.now());
 
 function attemptOf(messageId: string, outcome: Partial<AttemptOutcome> = {}): AttemptRow {
-  return {
-    delivery: {
-      message: {
-        id: messageId,
-        appId: APP_ID,
-        eventType: 'a',
-        channels: null,
-        payload: Buffer.of(),
-        deliverAtMs: null,
-      },
-      endpoint: { id: ENDPOINT_ID, url: 'https://example.com/hook' } as DeliveryEndpoint,
-      attemptNumber: 0,
-      isManual: false,
-    },
-    outcome: {
-      id: newId('atmpt', Date.now()),
-      isSuccess: true,
-      statusCode: 200,
-      response: Buffer.from('ok'),
-      durationMs: 5,
-      label: 'success',
-      finishedAtMs: Date.now(),
-      ...outcome,
-    },
-    isFinal: true,
-  };
+  return attemptRow({ messageId, appId: APP_ID, endpointId: ENDPOINT_ID }, outcome);
 }
 
 describe('AttemptRecorder', () => {

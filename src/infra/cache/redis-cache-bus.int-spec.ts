@@ -65,6 +65,17 @@ describe('RedisCacheBus', () => {
     return process;
   }
 
+  /** Two that have joined, and the first one's way to Redis is cut then. */
+  async function startCutOff(): Promise<{ way: TcpProxy; one: Listening; other: Listening }> {
+    const url = new URL(redis.url);
+    const way = await TcpProxy.start(Number(url.port));
+    url.port = String(way.port);
+    const [one, other] = [await startJoined({ REDIS_URL: url.href }), await startJoined()];
+    way.cut();
+    way.reset();
+    return { way, one, other };
+  }
+
   it('tells another process of a change, at once', async () => {
     const [one, other] = [await startJoined(), await startJoined()];
     const change = once(other.events, 'change', { signal: AbortSignal.timeout(1_000) });
@@ -147,14 +158,9 @@ describe('RedisCacheBus', () => {
   });
 
   it('tells others later what it could not tell while only its own way to Redis was broken', async () => {
-    const url = new URL(redis.url);
-    const way = await TcpProxy.start(Number(url.port));
-    url.port = String(way.port);
+    const { way, one, other } = await startCutOff();
     try {
-      const [one, other] = [await startJoined({ REDIS_URL: url.href }), await startJoined()];
       const gaps = other.gaps;
-      way.cut();
-      way.reset();
       await one.bus.publish('things', 'told late');
       await one.bus.publish('things', 'and this');
       expect(other.heard).toEqual([]);
@@ -170,14 +176,9 @@ describe('RedisCacheBus', () => {
   });
 
   it('tells others to forget all when there was too much that it could not tell', async () => {
-    const url = new URL(redis.url);
-    const way = await TcpProxy.start(Number(url.port));
-    url.port = String(way.port);
+    const { way, one, other } = await startCutOff();
     try {
-      const [one, other] = [await startJoined({ REDIS_URL: url.href }), await startJoined()];
       const gaps = other.gaps;
-      way.cut();
-      way.reset();
       await eventually(() => expect(one.bus.isConnected).toBe(false));
       await Promise.all(Array.from({ length: 1_001 }, (_, index) => one.bus.publish('things', `key ${index}`)));
       way.heal();
